@@ -1,0 +1,367 @@
+//! One database, two engines: embedded `SQLite` by default, `PostgreSQL` when one machine is outgrown.
+//!
+//! A store function takes `&mut Tx` and holds one SQL text with `$1` for both engines; [`on!`] runs it on whichever
+//! is there. Times are `bigint` milliseconds, lists and objects are JSON text, so that the text can be the same.
+//! Where the engines truly differ, a `match` on [`Tx::engine`] shows both texts side by side.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+use tokio::sync::Notify;
+
+static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// Readers of an embedded database: pages and jobs; more than the cores of a small machine gain nothing.
+const SQLITE_READERS: u32 = 4;
+/// How long a connection is waited for; also the natural pause before a worker is restarted.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a writer waits for another process's write (`lyhord import` beside the service).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Which engine answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// Embedded, one machine.
+    Sqlite,
+    /// A server, many workers.
+    Postgres,
+}
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// The address is neither of the two engines'.
+    #[error("database address must begin with sqlite: or postgres:, found `{0}`")]
+    Address(String),
+    /// The schema was written by a newer version of the program.
+    #[error(
+        "the database is newer than this program (it has migration {found}, this program knows up to {known}): start the newer version, or restore the backup that was made before the upgrade"
+    )]
+    Newer {
+        /// The newest migration found in the database.
+        found: i64,
+        /// The newest migration this program carries.
+        known: i64,
+    },
+    /// A migration did not go through.
+    #[error("migration: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// Everything else.
+    #[error(transparent)]
+    Sqlx(#[from] sqlx::Error),
+}
+
+#[derive(Debug, Clone)]
+enum Pools {
+    /// One writer, so that writers queue here and not by busy-waiting in the file lock.
+    Sqlite {
+        read: SqlitePool,
+        write: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+/// The database. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pools: Pools,
+    signals: Signals,
+}
+
+/// The engine's own pool, for the queue's library only.
+#[derive(Debug)]
+pub enum QueuePool {
+    /// Embedded: the one writing connection.
+    Sqlite(SqlitePool),
+    /// A server.
+    Postgres(PgPool),
+}
+
+/// A transaction on either engine; rolled back unless it is committed.
+#[derive(Debug)]
+pub struct Tx {
+    inner: Inner,
+    signals: Signals,
+    raised: BTreeSet<&'static str>,
+}
+
+/// The engine's own transaction; named only by [`on!`].
+#[derive(Debug)]
+pub enum Inner {
+    /// Embedded.
+    Sqlite(Transaction<'static, Sqlite>),
+    /// A server.
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// Runs one expression on whichever engine the transaction is: `on!(tx, c => sqlx::query(SQL).execute(c).await)`.
+#[macro_export]
+macro_rules! on {
+    ($tx:expr, $c:ident => $e:expr) => {
+        match $tx.inner() {
+            $crate::db::Inner::Sqlite(transaction) => {
+                let $c = &mut **transaction;
+                $e
+            }
+            $crate::db::Inner::Postgres(transaction) => {
+                let $c = &mut **transaction;
+                $e
+            }
+        }
+    };
+}
+
+/// Bells that ring when a transaction that wrote work is committed. A bell is named after what it wakes.
+#[derive(Debug, Clone, Default)]
+pub struct Signals(Arc<Mutex<std::collections::BTreeMap<&'static str, Arc<Notify>>>>);
+
+impl Signals {
+    /// The bell of that name.
+    #[must_use]
+    pub fn bell(&self, name: &'static str) -> Arc<Notify> {
+        let mut bells = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(bells.entry(name).or_default())
+    }
+
+    /// Rings a bell in this process: everyone who waits wakes, and the next one who comes finds it rung.
+    pub fn ring(&self, name: &str) {
+        let bells = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(bell) = bells.get(name) {
+            bell.notify_waiters();
+            bell.notify_one();
+        }
+    }
+}
+
+/// The channel of `PostgreSQL`'s NOTIFY on which processes ring each other's bells.
+const NOTIFY_CHANNEL: &str = "lyhord_bell";
+
+impl Db {
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// `address` is `sqlite:path/to/file` (made when absent) or `postgres://…`; `connections` bounds the pool.
+    ///
+    /// # Errors
+    /// [`DbError::Address`], [`DbError::Newer`] when an older program meets a newer schema, or what the engine says.
+    pub async fn open(address: &str, connections: u32) -> Result<Self, DbError> {
+        let pools = if let Some(path) = address.strip_prefix("sqlite:") {
+            open_sqlite(path).await?
+        } else if address.starts_with("postgres:") || address.starts_with("postgresql:") {
+            let options = PgConnectOptions::from_str(address)?.disable_statement_logging();
+            let pool = PgPoolOptions::new()
+                .max_connections(connections.max(4))
+                .acquire_timeout(ACQUIRE_TIMEOUT)
+                .connect_with(options)
+                .await?;
+            Pools::Postgres(pool)
+        } else {
+            let scheme = address.split(':').next().unwrap_or_default();
+            return Err(DbError::Address(scheme.to_owned()));
+        };
+        let db = Self { pools, signals: Signals::default() };
+        db.migrate().await?;
+        Ok(db)
+    }
+
+    async fn migrate(&self) -> Result<(), DbError> {
+        match &self.pools {
+            Pools::Sqlite { write, .. } => {
+                let known = newest(&SQLITE_MIGRATIONS);
+                let found = sqlx::query_scalar::<_, i64>("select coalesce(max(version), 0) from _sqlx_migrations")
+                    .fetch_one(write)
+                    .await
+                    .unwrap_or(0);
+                refuse_newer(found, known)?;
+                SQLITE_MIGRATIONS.run(write).await?;
+                let mut queue = apalis_sqlite::SqliteStorage::migrations();
+                queue.dangerous_set_table_name("apalis_migrations");
+                queue.run(write).await?;
+            }
+            Pools::Postgres(pool) => {
+                let known = newest(&POSTGRES_MIGRATIONS);
+                let found = sqlx::query_scalar::<_, i64>("select coalesce(max(version), 0) from _sqlx_migrations")
+                    .fetch_one(pool)
+                    .await
+                    .unwrap_or(0);
+                refuse_newer(found, known)?;
+                POSTGRES_MIGRATIONS.run(pool).await?;
+                apalis_postgres::PostgresStorage::setup(pool)
+                    .await
+                    .map_err(|fault| sqlx::Error::Configuration(fault.into()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Which engine this is.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        match self.pools {
+            Pools::Sqlite { .. } => Engine::Sqlite,
+            Pools::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// A transaction for reading: one unmoving picture of the database for a whole page.
+    ///
+    /// # Errors
+    /// When no connection is free within five seconds or the database does not answer.
+    pub async fn read(&self) -> sqlx::Result<Tx> {
+        let inner = match &self.pools {
+            Pools::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { inner, signals: self.signals.clone(), raised: BTreeSet::new() })
+    }
+
+    /// A transaction for writing; on `SQLite` it holds the write lock from its first moment.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn write(&self) -> sqlx::Result<Tx> {
+        let inner = match &self.pools {
+            Pools::Sqlite { write, .. } => Inner::Sqlite(write.begin_with("begin immediate").await?),
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { inner, signals: self.signals.clone(), raised: BTreeSet::new() })
+    }
+
+    /// The bells of this process.
+    #[must_use]
+    pub fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    /// The pool that the queue's library works on.
+    #[must_use]
+    pub fn queue_pool(&self) -> QueuePool {
+        match &self.pools {
+            Pools::Sqlite { write, .. } => QueuePool::Sqlite(write.clone()),
+            Pools::Postgres(pool) => QueuePool::Postgres(pool.clone()),
+        }
+    }
+
+    /// Passes on the bells that other processes ring, until the connection breaks. Never returns on `SQLite`.
+    ///
+    /// # Errors
+    /// When the listening connection is lost; the caller listens again.
+    pub async fn hear_other_processes(&self) -> sqlx::Result<()> {
+        let Pools::Postgres(pool) = &self.pools else { return std::future::pending().await };
+        let mut listener = sqlx::postgres::PgListener::connect_with(pool).await?;
+        listener.listen(NOTIFY_CHANNEL).await?;
+        loop {
+            let notification = listener.recv().await?;
+            self.signals.ring(notification.payload());
+        }
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        match &self.pools {
+            Pools::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// The engine's own transaction, for [`on!`].
+    pub fn inner(&mut self) -> &mut Inner {
+        &mut self.inner
+    }
+
+    /// Which engine this is, for the few texts that differ.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        match self.inner {
+            Inner::Sqlite(_) => Engine::Sqlite,
+            Inner::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// Rings a bell in every process once this transaction is committed, and never before.
+    pub fn ring_on_commit(&mut self, name: &'static str) {
+        self.raised.insert(name);
+    }
+
+    /// Makes everything true at once.
+    ///
+    /// # Errors
+    /// When the database refuses; then nothing is true.
+    pub async fn commit(self) -> sqlx::Result<()> {
+        match self.inner {
+            Inner::Sqlite(transaction) => transaction.commit().await?,
+            Inner::Postgres(mut transaction) => {
+                for name in &self.raised {
+                    sqlx::query("select pg_notify($1, $2)")
+                        .bind(NOTIFY_CHANNEL)
+                        .bind(*name)
+                        .execute(&mut *transaction)
+                        .await?;
+                }
+                transaction.commit().await?;
+            }
+        }
+        for name in &self.raised {
+            self.signals.ring(name);
+        }
+        Ok(())
+    }
+}
+
+async fn open_sqlite(path: &str) -> Result<Pools, DbError> {
+    let path = path.strip_prefix("//").unwrap_or(path);
+    if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(sqlx::Error::Io)?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Normal)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .pragma("journal_size_limit", "67108864")
+        .disable_statement_logging();
+    let write = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(BUSY_TIMEOUT)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await?;
+    let read = SqlitePoolOptions::new()
+        .max_connections(SQLITE_READERS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_with(options.read_only(false))
+        .await?;
+    Ok(Pools::Sqlite { read, write })
+}
+
+/// The newest migration that this program carries for an engine; what a ready database has at least.
+#[must_use]
+pub fn newest_known(engine: Engine) -> i64 {
+    match engine {
+        Engine::Sqlite => newest(&SQLITE_MIGRATIONS),
+        Engine::Postgres => newest(&POSTGRES_MIGRATIONS),
+    }
+}
+
+fn newest(migrations: &Migrator) -> i64 {
+    migrations.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+fn refuse_newer(found: i64, known: i64) -> Result<(), DbError> {
+    if found > known { Err(DbError::Newer { found, known }) } else { Ok(()) }
+}
