@@ -1,0 +1,188 @@
+//! Source (källa): what we read, an item as found, where we stopped, and how the source is.
+
+mod dates;
+pub mod discover;
+pub mod feed;
+mod feed_json;
+mod feed_source;
+mod feed_xml;
+pub mod health;
+mod native_id;
+pub mod politeness;
+pub mod reduce;
+pub mod store;
+pub mod watched;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub use self::feed_source::FeedSource;
+
+use crate::clock::Time;
+
+/// What sort of thing a post is, as far as its channel says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// A news article or a page.
+    #[default]
+    Article,
+    /// A post that begins a thread.
+    Post,
+    /// An answer in somebody's thread.
+    Comment,
+    /// A review with stars or words.
+    Review,
+    /// A letter to the municipality.
+    Mail,
+}
+
+impl Kind {
+    /// The slug in the database and in watch rules (`kind:comment`).
+    #[must_use]
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Article => "article",
+            Self::Post => "post",
+            Self::Comment => "comment",
+            Self::Review => "review",
+            Self::Mail => "mail",
+        }
+    }
+}
+
+/// An item as it was found, not yet known to be about us. Lives in memory only until a watch rule hears it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Post {
+    /// The channel's slug: `rss`, `mastodon`, `bluesky`, `e-post` …
+    pub channel: String,
+    /// The channel's own name for the item; unique together with `channel`.
+    pub native_id: String,
+    /// Where a person can read it.
+    pub url: Option<String>,
+    /// The native id of the thread's first post, when the channel has threads.
+    pub thread: Option<String>,
+    /// The native id of the post that this one answers.
+    pub reply_to: Option<String>,
+    /// What sort of thing it is.
+    pub kind: Kind,
+    /// Headline, when the channel has them.
+    pub title: Option<String>,
+    /// Plain text, without markup.
+    pub text: String,
+    /// The same as sanitised HTML, when the channel sent HTML.
+    pub html: Option<String>,
+    /// The writer as the channel shows her. Never a key: no query, index or page asks by it (REF-02).
+    pub author: Option<String>,
+    /// BCP 47 tag, when the channel says.
+    pub language: Option<String>,
+    /// When it was written, by the channel's clock.
+    pub authored_at: Option<Time>,
+    /// When it was last changed, by the channel's clock.
+    pub updated_at: Option<Time>,
+    /// True when one of our own accounts wrote it: an answer, never a case.
+    pub own: bool,
+}
+
+/// Where we stopped reading, in the source's own terms (JSON); committed together with the items behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cursor(pub serde_json::Value);
+
+/// What one reading gave.
+#[derive(Debug, Clone, Default)]
+pub struct Poll {
+    /// The items, oldest first as far as the source says.
+    pub posts: Vec<Post>,
+    /// Where the next reading begins.
+    pub cursor: Cursor,
+    /// The least time the source asks us to wait before the next reading.
+    pub wait: Option<Duration>,
+    /// Hours of the day, UTC, when the source wants to be left in peace.
+    pub skip_hours: Vec<u8>,
+    /// The address the source says it has moved to for good (301, 308).
+    pub moved_to: Option<String>,
+    /// The source's own name for itself, for a page to show.
+    pub title: Option<String>,
+    /// True when the source said "not changed since" and there was nothing to read.
+    pub unchanged: bool,
+    /// Something a person should know although the reading went well, in Swedish: it shows as degraded.
+    pub remark: Option<String>,
+    /// True when the reading went well but what came cannot be all (empty, and used not to be): it shows as blind.
+    pub blind: bool,
+}
+
+/// A place that can be read. A trait, because a test must tell it what to say and each channel has its own way.
+pub trait Source: Send + Sync {
+    /// Reads what is new since `cursor`. Nothing is remembered here: who keeps the posts keeps the new cursor with them.
+    fn poll(&self, cursor: &Cursor, now: Time) -> impl Future<Output = Result<Poll, PollError>> + Send;
+}
+
+/// Why a reading gave nothing. The variants say what to do next.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PollError {
+    /// Wait at least this long.
+    #[error("rate limited{}", .retry_after.map(|d| format!(" for {} s", d.as_secs())).unwrap_or_default())]
+    RateLimited {
+        /// What the server asked for; ours to choose when it did not say.
+        retry_after: Option<Duration>,
+    },
+    /// Gone for good (410): stop reading until a person says otherwise.
+    #[error("gone for good")]
+    Gone,
+    /// The source wants a sign-in that we do not have or that no longer holds.
+    #[error("unauthorized: {0}")]
+    Unauthorized(String),
+    /// It answers, but it cannot see.
+    #[error("blind: {0}")]
+    Blind(String),
+    /// No answer, or a server fault: try again later.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    /// It answered with something that is not what it should be.
+    #[error("unreadable: {0}")]
+    Unreadable(String),
+    /// Our own turn at the host did not come; nothing was asked, and it says nothing about the source.
+    #[error("waiting for our turn at the host")]
+    Busy,
+    /// The address is one that we do not call (private network, wrong scheme).
+    #[error("refused: {0}")]
+    Refused(String),
+}
+
+/// How a source is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// Reads as it should.
+    Ok,
+    /// Reads, but something is amiss; or a few readings have failed.
+    Degraded,
+    /// Answers, but cannot see what it should see.
+    Blind,
+    /// Has not been readable for long, or is gone for good.
+    Dead,
+}
+
+impl Health {
+    /// The slug in the database and the metrics.
+    #[must_use]
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Blind => "blind",
+            Self::Dead => "dead",
+        }
+    }
+
+    /// Reads a slug; an unknown one counts as degraded, so that somebody looks.
+    #[must_use]
+    pub fn from_slug(slug: &str) -> Self {
+        match slug {
+            "ok" => Self::Ok,
+            "blind" => Self::Blind,
+            "dead" => Self::Dead,
+            _ => Self::Degraded,
+        }
+    }
+}
