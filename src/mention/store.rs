@@ -1,0 +1,282 @@
+//! All SQL about mentions: kept once by (channel, native id), joined to others that say the same thing.
+
+use crate::clock::Time;
+use crate::db::{Engine, Tx};
+use crate::id::{CaseId, ClassificationId, MentionId, SourceId};
+use crate::on;
+
+/// A post about us, as it is kept.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Mention {
+    /// Its number.
+    pub id: MentionId,
+    /// Where it was found.
+    pub source_id: SourceId,
+    /// The channel's slug.
+    pub channel: String,
+    /// The channel's own name for it.
+    pub native_id: String,
+    /// Where a person can read it.
+    pub url: Option<String>,
+    /// The first mention that says the same thing; its own number when it is the first.
+    pub cluster_id: MentionId,
+    /// The thread it stands in.
+    pub thread: Option<String>,
+    /// Slug of the kind of post.
+    pub kind: String,
+    /// Headline.
+    pub title: Option<String>,
+    /// Plain text.
+    pub body: String,
+    /// The writer as the channel shows her; shown in its case only.
+    pub author: Option<String>,
+    /// Language tag.
+    pub language: Option<String>,
+    /// Host name of its address.
+    pub site: String,
+    /// When it was written.
+    pub authored_at: Time,
+    /// When we first saw it.
+    pub seen_at: Time,
+    /// When it was stored.
+    pub stored_at: Time,
+    /// One of our own accounts wrote it.
+    pub own: bool,
+    /// It came by `lyhord import`: it never counts as a spike.
+    pub imported: bool,
+    /// What the watch rules said, as JSON.
+    pub hearing: String,
+}
+
+const COLUMNS: &str =
+    "m.id, m.source_id, m.channel, m.native_id, m.url, m.cluster_id, m.thread, m.kind, m.title, m.body,
+    m.author, m.language, m.site, m.authored_at, m.seen_at, m.stored_at, m.own, m.imported, m.hearing";
+
+/// A post that a watch rule has heard, on its way in.
+#[derive(Debug, Clone, Default)]
+pub struct NewMention<'a> {
+    /// Where it was found.
+    pub source_id: Option<SourceId>,
+    /// The channel's slug.
+    pub channel: &'a str,
+    /// The channel's own name for it.
+    pub native_id: &'a str,
+    /// Where a person can read it.
+    pub url: Option<&'a str>,
+    /// The address without what does not tell posts apart.
+    pub url_key: Option<String>,
+    /// Hash of the normalised text.
+    pub fingerprint: i64,
+    /// The bands of the text, for finding those that nearly say the same.
+    pub bands: Vec<i64>,
+    /// The thread it stands in.
+    pub thread: Option<&'a str>,
+    /// The post it answers.
+    pub reply_to: Option<&'a str>,
+    /// Slug of the kind of post.
+    pub kind: &'a str,
+    /// Headline.
+    pub title: Option<&'a str>,
+    /// Plain text.
+    pub body: &'a str,
+    /// Sanitised HTML.
+    pub html: Option<&'a str>,
+    /// The writer as the channel shows her.
+    pub author: Option<&'a str>,
+    /// Language tag.
+    pub language: Option<&'a str>,
+    /// Host name of its address.
+    pub site: &'a str,
+    /// When it was written.
+    pub authored_at: Time,
+    /// When it was changed.
+    pub updated_at: Option<Time>,
+    /// When we first saw it.
+    pub seen_at: Time,
+    /// One of our own accounts wrote it.
+    pub own: bool,
+    /// It came by `lyhord import`.
+    pub imported: bool,
+    /// What the watch rules said, as JSON.
+    pub hearing: String,
+}
+
+/// Keeps a post once; nothing when it was kept before.
+///
+/// # Errors
+/// What the database says.
+pub async fn keep(tx: &mut Tx, new: &NewMention<'_>, now: Time) -> sqlx::Result<Option<MentionId>> {
+    on!(tx, c => sqlx::query_scalar(
+        "insert into mentions (source_id, channel, native_id, url, url_key, fingerprint, thread, reply_to, kind, title, body,
+           html, author, language, site, authored_at, updated_at, seen_at, stored_at, own, imported, hearing)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+         on conflict (channel, native_id) do nothing returning id")
+        .bind(new.source_id).bind(new.channel).bind(new.native_id).bind(new.url).bind(&new.url_key)
+        .bind(new.fingerprint).bind(new.thread).bind(new.reply_to).bind(new.kind).bind(new.title).bind(new.body)
+        .bind(new.html).bind(new.author).bind(new.language).bind(new.site).bind(new.authored_at).bind(new.updated_at)
+        .bind(new.seen_at).bind(now).bind(new.own).bind(new.imported).bind(&new.hearing)
+        .fetch_optional(c).await)
+}
+
+/// An earlier mention with the same address or the very same words; its cluster and its text.
+///
+/// # Errors
+/// What the database says.
+pub async fn same(
+    tx: &mut Tx,
+    id: MentionId,
+    url_key: Option<&str>,
+    fingerprint: i64,
+) -> sqlx::Result<Option<MentionId>> {
+    let by_address: Option<MentionId> = match url_key {
+        None => None,
+        Some(key) => on!(tx, c => sqlx::query_scalar(
+            "select cluster_id from mentions where url_key = $1 and id < $2 and cluster_id > 0 order by id limit 1")
+            .bind(key).bind(id).fetch_optional(c).await)?,
+    };
+    if by_address.is_some() {
+        return Ok(by_address);
+    }
+    on!(tx, c => sqlx::query_scalar(
+        "select cluster_id from mentions where fingerprint = $1 and id < $2 and cluster_id > 0 order by id limit 1")
+        .bind(fingerprint).bind(id).fetch_optional(c).await)
+}
+
+/// Earlier mentions that share a band of text: `(cluster, text)`, to be compared; at most `limit`.
+///
+/// # Errors
+/// What the database says.
+pub async fn alike(tx: &mut Tx, id: MentionId, band: i64, limit: i64) -> sqlx::Result<Vec<(MentionId, String)>> {
+    on!(tx, c => sqlx::query_as(
+        "select m.cluster_id, m.body from mention_bands b join mentions m on m.id = b.mention_id
+         where b.band = $1 and m.id < $2 and m.cluster_id > 0 order by m.id desc limit $3")
+        .bind(band).bind(id).bind(limit).fetch_all(c).await)
+}
+
+/// Puts a mention into a cluster and under the bands of its text.
+///
+/// # Errors
+/// What the database says.
+pub async fn join_cluster(tx: &mut Tx, id: MentionId, cluster: MentionId, bands: &[i64]) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query("update mentions set cluster_id = $2 where id = $1")
+        .bind(id).bind(cluster).execute(c).await.map(|_| ()))?;
+    for band in bands {
+        on!(tx, c => sqlx::query("insert into mention_bands (band, mention_id) values ($1, $2) on conflict do nothing")
+            .bind(*band).bind(id).execute(c).await.map(|_| ()))?;
+    }
+    Ok(())
+}
+
+/// Mentions that nobody has judged yet, oldest first; a second worker gets others.
+///
+/// # Errors
+/// What the database says.
+pub async fn unjudged(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<Mention>> {
+    let lock = skip_locked(tx);
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from mentions m where m.classification_id is null order by m.id limit $1{lock}"
+    ));
+    on!(tx, c => sqlx::query_as(sql).bind(limit).fetch_all(c).await)
+}
+
+/// A judged mention with the judgement that stands.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Judged {
+    /// The mention.
+    #[sqlx(flatten)]
+    pub mention: Mention,
+    /// The judgement, as JSON.
+    pub verdict: String,
+}
+
+/// Judged mentions of which nobody has yet said whether they want an answer, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn unsettled(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<Judged>> {
+    let lock = match tx.engine() {
+        Engine::Sqlite => "",
+        Engine::Postgres => " for update of m skip locked",
+    };
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS}, j.verdict from mentions m join classifications j on j.id = m.classification_id
+         where m.settled_at is null and m.classification_id is not null order by m.id limit $1{lock}"
+    ));
+    on!(tx, c => sqlx::query_as(sql).bind(limit).fetch_all(c).await)
+}
+
+fn skip_locked(tx: &Tx) -> &'static str {
+    match tx.engine() {
+        Engine::Sqlite => "",
+        Engine::Postgres => " for update skip locked",
+    }
+}
+
+/// Notes that a mention has been seen to: it opened a case, joined one, or wants no answer.
+///
+/// # Errors
+/// What the database says.
+pub async fn settle(tx: &mut Tx, id: MentionId, now: Time) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query("update mentions set settled_at = $2 where id = $1")
+        .bind(id).bind(now).execute(c).await.map(|_| ()))
+}
+
+/// Lets a judgement stand for a mention.
+///
+/// # Errors
+/// What the database says.
+pub async fn judged_as(tx: &mut Tx, id: MentionId, classification: ClassificationId) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query("update mentions set classification_id = $2 where id = $1")
+        .bind(id).bind(classification).execute(c).await.map(|_| ()))
+}
+
+/// One mention.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(tx: &mut Tx, id: MentionId) -> sqlx::Result<Option<Mention>> {
+    let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS} from mentions m where m.id = $1"));
+    on!(tx, c => sqlx::query_as(sql).bind(id).fetch_optional(c).await)
+}
+
+/// The mentions of a case, oldest first; at most `limit`.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_case(tx: &mut Tx, case: CaseId, limit: i64) -> sqlx::Result<Vec<Mention>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS} from case_mentions cm join mentions m on m.id = cm.mention_id
+         where cm.case_id = $1 order by m.authored_at, m.id limit $2"
+    ));
+    on!(tx, c => sqlx::query_as(sql).bind(case).bind(limit).fetch_all(c).await)
+}
+
+/// How many mentions are kept, and how many of them wait for a judgement.
+///
+/// # Errors
+/// What the database says.
+pub async fn waiting(tx: &mut Tx) -> sqlx::Result<i64> {
+    on!(tx, c => sqlx::query_scalar("select count(*) from mentions where classification_id is null").fetch_one(c).await)
+}
+
+/// The texts of the latest mentions, for trying a watch rule on them: `(title, text, channel, site, language)`.
+///
+/// # Errors
+/// What the database says.
+pub async fn latest(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<Mention>> {
+    let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS} from mentions m order by m.id desc limit $1"));
+    on!(tx, c => sqlx::query_as(sql).bind(limit).fetch_all(c).await)
+}
+
+/// Deletes mentions that never became a case and were stored before `before`; returns how many.
+///
+/// # Errors
+/// What the database says.
+pub async fn purge_without_case(tx: &mut Tx, before: Time, limit: i64) -> sqlx::Result<u64> {
+    on!(tx, c => sqlx::query(
+        "delete from mentions where id in (
+           select m.id from mentions m where m.settled_at is not null and m.stored_at < $1
+             and not exists (select 1 from case_mentions cm where cm.mention_id = m.id)
+             and not exists (select 1 from cases k where k.mention_id = m.id) limit $2)")
+        .bind(before).bind(limit).execute(c).await.map(|done| done.rows_affected()))
+}
