@@ -1,0 +1,243 @@
+//! What the linear layer sees of a post: hashed words, bigrams, character n-grams, lexicon hits, channel and shape.
+
+use super::Subject;
+use super::lexicon::{Dimension, Hit, Lexicon};
+use super::normal::{Kind, Normal, Token, is_emoji, normalise};
+
+/// Buckets that features are hashed to: 2^16, so that a bucket is a `u16` and a model of 32 classes 2 MB.
+pub const BUCKETS: usize = 1 << 16;
+/// Features read of one post; a post of 8,000 bytes has some 15,000 n-grams, and the first say what it wants.
+const FEATURES_MAX: usize = 6_000;
+/// Letters of a word whose n-grams are read; longer words are addresses or noise.
+const GRAM_LETTERS_MAX: usize = 40;
+/// How long the vector of n-grams is, beside lexicon features of about [`LEXICON`] each.
+const TEXT: f32 = 1.0;
+/// The weight of one lexicon feature.
+const LEXICON: f32 = 0.5;
+/// The weight of one feature of channel and shape.
+const SHAPE: f32 = 0.35;
+
+/// One feature: where it is hashed to, how much, and which bytes of the normalised text it stands for.
+#[derive(Debug, Clone, Copy)]
+pub struct Feature {
+    /// Bucket.
+    pub bucket: u16,
+    /// Value.
+    pub value: f32,
+    /// First byte; equal to `end` when it stands for the whole post.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+/// A post as the judge sees it.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The post in one shape.
+    pub normal: Normal,
+    /// What the lexicon found.
+    pub hits: Vec<Hit>,
+    /// What the linear layer gets.
+    pub features: Vec<Feature>,
+}
+
+/// Reads a post: title and text together.
+#[must_use]
+pub fn see(lexicon: &Lexicon, subject: &Subject<'_>, whole: &str, rarity: Option<&[u8]>) -> Seen {
+    let normal = normalise(whole);
+    let hits = lexicon.hits(&normal, whole);
+    let mut features = Vec::with_capacity(normal.text.len() * 3);
+    grams(&normal, &mut features);
+    features.truncate(FEATURES_MAX);
+    weigh(&mut features, rarity);
+    signs(lexicon, &hits, &mut features);
+    scene(lexicon, subject, &normal, &hits, &mut features);
+    Seen { normal, hits, features }
+}
+
+/// FNV-1a: stable over versions and machines, unlike the hashers of the standard library.
+struct Hash(u32);
+
+impl Hash {
+    fn of(kind: u8) -> Self {
+        Self(0x811c_9dc5).add(&[kind])
+    }
+
+    fn add(self, bytes: &[u8]) -> Self {
+        Self(bytes.iter().fold(self.0, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193)))
+    }
+
+    fn bucket(&self) -> u16 {
+        let mixed = (self.0 ^ (self.0 >> 15)).wrapping_mul(0x2c1b_3c6d);
+        let [low, high, ..] = (mixed ^ (mixed >> 16)).to_le_bytes();
+        u16::from_le_bytes([low, high])
+    }
+}
+
+fn at(bucket: u16, value: f32, token: (usize, usize)) -> Feature {
+    let short = |byte: usize| u32::try_from(byte).unwrap_or(u32::MAX);
+    Feature { bucket, value, start: short(token.0), end: short(token.1) }
+}
+
+fn grams(normal: &Normal, features: &mut Vec<Feature>) {
+    let mut before: Option<&Token> = None;
+    let mut edges: Vec<usize> = Vec::with_capacity(GRAM_LETTERS_MAX + 3);
+    let mut padded = String::with_capacity(64);
+    for token in &normal.tokens {
+        let word = normal.word(token);
+        let place = (token.start, token.end);
+        match token.kind {
+            Kind::Handle => features.push(at(Hash::of(b'@').bucket(), 1.0, place)),
+            Kind::Address => features.push(at(Hash::of(b'/').bucket(), 1.0, place)),
+            Kind::Emoji => features.push(at(Hash::of(b'e').add(word.as_bytes()).bucket(), 1.5, place)),
+            Kind::Word | Kind::Tag => {
+                features.push(at(Hash::of(b'w').add(word.as_bytes()).bucket(), 1.0, place));
+                word_grams(word, place, &mut padded, &mut edges, features);
+            }
+        }
+        let first = before.map_or("^", |token| normal.word(token));
+        let start = before.map_or(token.start, |token| token.start);
+        let pair = Hash::of(b'b').add(first.as_bytes()).add(b" ").add(word.as_bytes()).bucket();
+        features.push(at(pair, 0.8, (start, token.end)));
+        before = Some(token);
+        if features.len() > FEATURES_MAX {
+            return;
+        }
+    }
+}
+
+fn word_grams(
+    word: &str,
+    place: (usize, usize),
+    padded: &mut String,
+    edges: &mut Vec<usize>,
+    features: &mut Vec<Feature>,
+) {
+    padded.clear();
+    padded.push('<');
+    padded.extend(word.chars().take(GRAM_LETTERS_MAX));
+    padded.push('>');
+    edges.clear();
+    edges.extend(padded.char_indices().map(|(byte, _)| byte));
+    edges.push(padded.len());
+    for length in 3..=5 {
+        for pair in edges.windows(length + 1) {
+            let (Some(start), Some(end)) = (pair.first(), pair.last()) else { continue };
+            let gram = padded.as_bytes().get(*start..*end).unwrap_or_default();
+            features.push(at(Hash::of(b'c').add(gram).bucket(), 0.45, place));
+        }
+    }
+}
+
+/// Multiplies with how rare each bucket is and makes the vector as long as [`TEXT`].
+fn weigh(features: &mut [Feature], rarity: Option<&[u8]>) {
+    let mut square = 0.0_f32;
+    for feature in features.iter_mut() {
+        if let Some(rarity) = rarity {
+            feature.value *= f32::from(rarity.get(usize::from(feature.bucket)).copied().unwrap_or(255)) / 32.0;
+        }
+        square += feature.value * feature.value;
+    }
+    let scale = if square > 0.0 { TEXT / square.sqrt() } else { 0.0 };
+    for feature in features.iter_mut() {
+        feature.value *= scale;
+    }
+}
+
+/// One feature for each stem, and one for each group with how often it was found.
+fn signs(lexicon: &Lexicon, hits: &[Hit], features: &mut Vec<Feature>) {
+    let mut counted: Vec<(u16, f32)> = Vec::with_capacity(hits.len());
+    for hit in hits {
+        let Some(group) = lexicon.group(hit) else { continue };
+        let place = (hit.start, hit.end);
+        let stem = Hash::of(b's').add(group.dimension.slug().as_bytes()).add(lexicon.stem(hit).as_bytes());
+        features.push(at(stem.bucket(), LEXICON * 0.6, place));
+        let count = if let Some((_, count)) = counted.iter_mut().find(|(index, _)| *index == hit.group) {
+            *count += 1.0;
+            *count
+        } else {
+            counted.push((hit.group, 1.0));
+            1.0
+        };
+        // The second hit says less than the first, the fourth almost nothing.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count from one")]
+        let value = LEXICON * group.weight * [1.5, 0.8, 0.4].get(count as usize - 1).copied().unwrap_or(0.1);
+        features.push(at(label(b'g', group.dimension, &group.slug), value, place));
+    }
+}
+
+fn label(kind: u8, dimension: Dimension, slug: &str) -> u16 {
+    Hash::of(kind).add(dimension.slug().as_bytes()).add(b":").add(slug.as_bytes()).bucket()
+}
+
+/// Where the post stands: channel, how near its words are to us, and its shape.
+fn scene(lexicon: &Lexicon, subject: &Subject<'_>, normal: &Normal, hits: &[Hit], features: &mut Vec<Feature>) {
+    let has = |dimension: Dimension, slug: &str| {
+        hits.iter()
+            .filter_map(|hit| lexicon.group(hit))
+            .any(|group| group.dimension == dimension && (slug.is_empty() || group.slug == slug))
+    };
+    let near = lexicon.nearness(subject.channel).slug();
+    let anchor = if has(Dimension::Place, "strong") {
+        "strong"
+    } else if has(Dimension::Place, "name") {
+        "name"
+    } else if has(Dimension::Place, "weak") {
+        "weak"
+    } else if has(Dimension::Place, "street") {
+        "street"
+    } else if has(Dimension::Municipal, "") {
+        "municipal"
+    } else {
+        "none"
+    };
+    let foreign = if has(Dimension::Elsewhere, "") {
+        "elsewhere"
+    } else if has(Dimension::Namesake, "") {
+        "namesake"
+    } else if has(Dimension::Noise, "") {
+        "noise"
+    } else {
+        "-"
+    };
+    let topical = if has(Dimension::Topic, "") { "topic" } else { "-" };
+    let mut add = |parts: &[&str], value: f32| {
+        let hash = parts.iter().fold(Hash::of(b'x'), |hash, part| hash.add(part.as_bytes()).add(b"|"));
+        features.push(at(hash.bucket(), value, (0, 0)));
+    };
+    add(&["channel", subject.channel], SHAPE);
+    add(&["near", near], SHAPE);
+    add(&["anchor", anchor], SHAPE * 2.0);
+    add(&["foreign", foreign], SHAPE * 2.0);
+    add(&["anchor-near", anchor, near], SHAPE * 2.0);
+    add(&["anchor-foreign", anchor, foreign], SHAPE * 2.0);
+    add(&["anchor-foreign-near", anchor, foreign, near], SHAPE * 2.0);
+    add(&["foreign-near", foreign, near], SHAPE);
+    add(&["anchor-topic-near", anchor, topical, near], SHAPE * 2.0);
+    let words = normal.tokens.len();
+    let length =
+        ["0", "1", "2", "3", "4", "5"].get(usize::BITS as usize - words.leading_zeros() as usize).unwrap_or(&"6");
+    add(&["length", length], SHAPE);
+    if normal.questions > 0 {
+        add(&["asks"], SHAPE * 2.0);
+        if normal.text.trim_end().ends_with('?') {
+            add(&["ends-asking"], SHAPE * 2.0);
+        }
+        add(&["asks", near], SHAPE);
+    }
+    if normal.exclamations > 0 {
+        add(&["exclaims"], SHAPE);
+    }
+    if normal.exclamations > 2 {
+        add(&["exclaims-much"], SHAPE);
+    }
+    if normal.capitals > 0.5 && words > 2 {
+        add(&["shouts"], SHAPE);
+    }
+    if normal.text.chars().any(is_emoji) {
+        add(&["emoji"], SHAPE);
+    }
+    if let Some(first) = normal.tokens.first() {
+        add(&["begins", normal.word(first)], SHAPE);
+    }
+}
