@@ -1,0 +1,83 @@
+//! The seed: labelled posts in many voices, one file for each voice, that the shipped model is trained on.
+//!
+//! Voices are split, never posts: a judge is measured on writers that it has not read.
+
+use super::train::Lesson;
+
+/// Voices that the judge is measured on: the fixed regression set. A short commenter, a pensioner, a troll, a
+/// journalist, one who reports faults from the phone, one who writes formal letters.
+pub const HELD_OUT: [&str; 6] =
+    ["kommentar-en-rad", "pensionar", "troll", "journalist", "felanmalare-mobil", "saklig-mejlare"];
+
+/// Every voice and its posts, one JSON object a line.
+const VOICES: [(&str, &str); 36] = [
+    ("anhorig-omsorg", include_str!("seed/anhorig-omsorg.jsonl")),
+    ("arg-villaagare", include_str!("seed/arg-villaagare.jsonl")),
+    ("blandat", include_str!("seed/blandat.jsonl")),
+    ("bot-spam", include_str!("seed/bot-spam.jsonl")),
+    ("debattor", include_str!("seed/debattor.jsonl")),
+    ("dialekt-vastsvensk", include_str!("seed/dialekt-vastsvensk.jsonl")),
+    ("emoji-tung", include_str!("seed/emoji-tung.jsonl")),
+    ("felanmalare-mobil", include_str!("seed/felanmalare-mobil.jsonl")),
+    ("forening", include_str!("seed/forening.jsonl")),
+    ("foreningsmanniska", include_str!("seed/foreningsmanniska.jsonl")),
+    ("foretagare", include_str!("seed/foretagare.jsonl")),
+    ("forumtrad", include_str!("seed/forumtrad.jsonl")),
+    ("grannforum", include_str!("seed/grannforum.jsonl")),
+    ("hotfull", include_str!("seed/hotfull.jsonl")),
+    ("ironiker", include_str!("seed/ironiker.jsonl")),
+    ("journalist", include_str!("seed/journalist.jsonl")),
+    ("kommentar-en-rad", include_str!("seed/kommentar-en-rad.jsonl")),
+    ("lokalpolitiker", include_str!("seed/lokalpolitiker.jsonl")),
+    ("namnet", include_str!("seed/namnet.jsonl")),
+    ("nyinflyttad-flersprakig", include_str!("seed/nyinflyttad-flersprakig.jsonl")),
+    ("offentlighet", include_str!("seed/offentlighet.jsonl")),
+    ("orolig", include_str!("seed/orolig.jsonl")),
+    ("pendlare-bilist", include_str!("seed/pendlare-bilist.jsonl")),
+    ("pensionar", include_str!("seed/pensionar.jsonl")),
+    ("rattshaverist", include_str!("seed/rattshaverist.jsonl")),
+    ("recensent", include_str!("seed/recensent.jsonl")),
+    ("redaktion", include_str!("seed/redaktion.jsonl")),
+    ("rubrik-lokaltidning", include_str!("seed/rubrik-lokaltidning.jsonl")),
+    ("ryktesspridare", include_str!("seed/ryktesspridare.jsonl")),
+    ("saklig-epost", include_str!("seed/saklig-epost.jsonl")),
+    ("saklig-mejlare", include_str!("seed/saklig-mejlare.jsonl")),
+    ("smabarnsforalder", include_str!("seed/smabarnsforalder.jsonl")),
+    ("student-ung-vuxen", include_str!("seed/student-ung-vuxen.jsonl")),
+    ("tacksam", include_str!("seed/tacksam.jsonl")),
+    ("troll", include_str!("seed/troll.jsonl")),
+    ("ung-chatt", include_str!("seed/ung-chatt.jsonl")),
+];
+
+/// All labelled posts, in the order of the voices. Lines that are no posts are left out; a test says there are none.
+#[must_use]
+pub fn lessons() -> Vec<Lesson> {
+    VOICES
+        .iter()
+        .flat_map(|(voice, lines)| {
+            lines.lines().filter_map(|line| {
+                let lesson: Lesson = serde_json::from_str(line).ok()?;
+                Some(Lesson { style: (*voice).to_owned(), ..lesson })
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_seed_is_a_post() {
+        let lines: usize = VOICES.iter().map(|(_, lines)| lines.lines().count()).sum();
+        assert_eq!(lessons().len(), lines);
+        assert!(lines >= 1_300);
+    }
+
+    #[test]
+    fn every_held_out_voice_is_in_the_seed() {
+        for voice in HELD_OUT {
+            assert!(VOICES.iter().any(|(known, _)| *known == voice), "{voice}");
+        }
+    }
+}
