@@ -1,0 +1,304 @@
+//! The judge: reads a post once, asks the linear layer and the lexicon, and says what it thinks and why.
+
+use super::because;
+use super::features::{Seen, see};
+use super::language::Languages;
+use super::lexicon::{Dimension, Lexicon, LexiconError, Nearness};
+use super::linear::softmax;
+use super::model::{Model, ModelError, QUESTIONS, Reading};
+use super::personal_data;
+use super::safety::{Leaning, heed};
+use super::{Classification, Classifier, Confidence, Flag, Intent, Sentiment, Subject, Urgency};
+use crate::mention::{Relevance, Span};
+
+/// How much likelier the first intent may be for the second to be told too.
+const ALSO_SHARE: f32 = 0.45;
+/// The least probability of a second intent.
+const ALSO_AT: f32 = 0.22;
+/// What one stem is worth to a topic that the model has never seen, in its scores.
+const STEM_SCORE: f32 = 2.0;
+
+/// Why there is no judge.
+#[derive(Debug, thiserror::Error)]
+pub enum JudgeError {
+    /// The lexicon cannot be used.
+    #[error("the lexicon cannot be used")]
+    Lexicon(#[from] LexiconError),
+    /// The shipped model cannot be read.
+    #[error("the model cannot be read")]
+    Model(#[from] ModelError),
+}
+
+/// Judges posts with a lexicon and, when there is one, a trained model.
+#[derive(Debug)]
+pub struct Judge {
+    lexicon: Lexicon,
+    model: Option<Model>,
+    languages: Languages,
+    labels: [Vec<String>; QUESTIONS],
+    version: String,
+}
+
+/// What a question was answered with.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Answer {
+    class: usize,
+    probability: f32,
+}
+
+/// The shipped model, made by `lyhord train` from the seed; a test makes it again and compares every byte.
+const SHIPPED: &[u8] = include_bytes!("model.bin");
+
+impl Judge {
+    /// The judge that is shipped: `config/lexicon.toml` as it was built in, and the shipped model.
+    ///
+    /// # Errors
+    /// Never for an unchanged build: tests use it.
+    pub fn shipped() -> Result<Self, JudgeError> {
+        Ok(Self::new(Lexicon::shipped()?, Some(Model::read(SHIPPED)?)))
+    }
+
+    /// The shipped model beside a lexicon of the municipality's own.
+    ///
+    /// # Errors
+    /// Never for an unchanged build: tests use it.
+    pub fn with(lexicon: Lexicon) -> Result<Self, JudgeError> {
+        Ok(Self::new(lexicon, Some(Model::read(SHIPPED)?)))
+    }
+
+    /// A judge of this lexicon; without a model it goes by the lexicon alone and says so in its version.
+    #[must_use]
+    pub fn new(lexicon: Lexicon, model: Option<Model>) -> Self {
+        let mut labels = model.as_ref().map_or_else(|| labels(&lexicon), |model| model.labels.clone());
+        let version =
+            model.as_ref().map_or_else(|| "ordlista".to_owned(), |model| format!("modell-{}", model.version()));
+        let [_, topics, ..] = &mut labels;
+        for (slug, _) in lexicon.topics() {
+            if !topics.contains(slug) {
+                topics.push(slug.clone());
+            }
+        }
+        Self { lexicon, model, languages: Languages::default(), labels, version }
+    }
+
+    /// The lexicon it goes by.
+    #[must_use]
+    pub fn lexicon(&self) -> &Lexicon {
+        &self.lexicon
+    }
+
+    /// The model it goes by.
+    #[must_use]
+    pub fn model(&self) -> Option<&Model> {
+        self.model.as_ref()
+    }
+
+    /// Judges one post. `prior` is what the watch rules said: a post they are sure of is never judged irrelevant.
+    #[must_use]
+    pub fn judge(&self, subject: &Subject<'_>, prior: Option<Relevance>) -> Classification {
+        let title = subject.title.trim();
+        let joined;
+        let (whole, offset) = if title.is_empty() {
+            (subject.text, 0)
+        } else {
+            joined = format!("{title}\n{}", subject.text);
+            (joined.as_str(), title.len() + 1)
+        };
+        let seen = see(&self.lexicon, subject, whole, self.model.as_ref().map(Model::rarity));
+        let scores = self.scores(&seen, self.lexicon.nearness(subject.channel));
+        self.decide(&seen, &scores, whole, offset, prior)
+    }
+
+    fn decide(
+        &self,
+        seen: &Seen,
+        scores: &[Vec<f32>; QUESTIONS],
+        whole: &str,
+        offset: usize,
+        prior: Option<Relevance>,
+    ) -> Classification {
+        let [about, topics, intents, tones, hastes] = scores;
+        let (topic, intent, tone, haste) = (best(topics), best(intents), best(tones), best(hastes));
+        let relevant = about.get(1).copied().unwrap_or(0.5);
+        let relevance = self.relevance(relevant, prior);
+        let topic_slug = self.label(1, topic.class).to_owned();
+        let chosen = Intent::from_slug(self.label(2, intent.class)).unwrap_or(Intent::Information);
+        let sentiment = Sentiment::from_slug(self.label(3, tone.class)).unwrap_or(Sentiment::Neutral);
+        let leaning = Leaning {
+            threat: self.probability(2, intents, Intent::Threat.slug()),
+            acute: self.probability(4, hastes, Urgency::Acute.slug()),
+            document: self.probability(2, intents, Intent::Document.slug()),
+            intent: chosen,
+            urgency: Urgency::from_slug(self.label(4, haste.class)).unwrap_or(Urgency::Normal),
+            sentiment,
+        };
+        let (mut flags, urgency) = heed(&self.lexicon, &seen.hits, &topic_slug, &leaning);
+        let found = personal_data::find(whole);
+        if !found.is_empty() {
+            flags.insert(0, Flag::PersonalData);
+        }
+        let confidence = Confidence {
+            relevance: f64::from(relevant.max(1.0 - relevant)),
+            topic: f64::from(topic.probability),
+            intent: f64::from(intent.probability),
+            sentiment: f64::from(tone.probability),
+            urgency: f64::from(haste.probability),
+        };
+        let mut judged = Classification {
+            relevance,
+            topic: topic_slug,
+            intent: chosen,
+            also: self.also(intents, intent, flags.contains(&Flag::Threat)),
+            sentiment,
+            urgency,
+            language: self.languages.tell(whole, &seen.normal).to_owned(),
+            flags,
+            confidence,
+            unsure: self.unsure(relevance, [topic, intent, tone, haste]),
+            spans: Vec::new(),
+            because: Vec::new(),
+            by: self.version.clone(),
+        };
+        because::explain(
+            self,
+            seen,
+            [usize::from(relevant >= 0.5), topic.class, intent.class, haste.class],
+            &mut judged,
+        );
+        for hit in &found {
+            judged.because.push(format!("Innehåller {}", hit.kind.swedish()));
+            judged.spans.push(Span { start: hit.start, end: hit.end, sign: "personuppgift".to_owned() });
+        }
+        judged.because.dedup();
+        judged.spans.retain(|span| span.start >= offset);
+        for span in &mut judged.spans {
+            span.start -= offset;
+            span.end -= offset;
+        }
+        judged
+    }
+
+    /// The slug of a class of a question.
+    #[must_use]
+    pub(super) fn label(&self, question: usize, class: usize) -> &str {
+        self.labels.get(question).and_then(|labels| labels.get(class)).map_or("", String::as_str)
+    }
+
+    fn probability(&self, question: usize, chances: &[f32], slug: &str) -> f32 {
+        let class = self.labels.get(question).and_then(|labels| labels.iter().position(|label| label == slug));
+        class.and_then(|class| chances.get(class)).copied().unwrap_or(0.0)
+    }
+
+    fn relevance(&self, relevant: f32, prior: Option<Relevance>) -> Relevance {
+        let (yes, review) = self.model.as_ref().map_or((0.7, 0.4), |model| model.relevance);
+        let judged = if relevant >= yes {
+            Relevance::Yes
+        } else if relevant >= review {
+            Relevance::Review
+        } else {
+            Relevance::No
+        };
+        if prior == Some(Relevance::Yes) { judged.max(Relevance::Review) } else { judged }
+    }
+
+    fn also(&self, chances: &[f32], first: Answer, threat: bool) -> Option<Intent> {
+        let rest = chances.iter().enumerate().filter(|(class, _)| *class != first.class);
+        let (class, chance) = rest.max_by(|a, b| a.1.total_cmp(b.1))?;
+        let second = Intent::from_slug(self.label(2, class));
+        if *chance >= ALSO_AT && *chance >= first.probability * ALSO_SHARE {
+            return second;
+        }
+        (threat && self.label(2, first.class) != Intent::Threat.slug()).then_some(Intent::Threat)
+    }
+
+    fn unsure(&self, relevance: Relevance, answers: [Answer; 4]) -> Vec<String> {
+        let mut unsure = Vec::new();
+        if relevance == Relevance::Review {
+            unsure.push("relevance".to_owned());
+        }
+        for (question, (name, answer)) in ["topic", "intent", "sentiment", "urgency"].iter().zip(answers).enumerate() {
+            let reading = self.model.as_ref().and_then(|model| model.readings.get(question + 1).copied());
+            if answer.probability < reading.unwrap_or(Reading { sharpness: 1.0, unsure_below: 0.5 }).unsure_below {
+                unsure.push((*name).to_owned());
+            }
+        }
+        unsure
+    }
+
+    /// Probabilities of each question's classes.
+    fn scores(&self, seen: &Seen, near: Nearness) -> [Vec<f32>; QUESTIONS] {
+        let mut split: [Vec<f32>; QUESTIONS] = match &self.model {
+            Some(model) => {
+                let scores = model.scores(&seen.features);
+                let mut readings = model.readings.iter();
+                model.ranges().map(|range| {
+                    let sharpness = readings.next().map_or(1.0, |reading| reading.sharpness);
+                    scores.get(range).unwrap_or_default().iter().map(|score| score * sharpness).collect()
+                })
+            }
+            None => self.plain(seen, near),
+        };
+        let ([_, topics, ..], [_, known, ..]) = (&mut split, &self.labels);
+        let mean = topics.iter().sum::<f32>() / f32::from(u16::try_from(topics.len().max(1)).unwrap_or(1));
+        for slug in known.iter().skip(topics.len()) {
+            topics.push(mean + STEM_SCORE * self.stems(seen, Dimension::Topic, slug));
+        }
+        for part in &mut split {
+            softmax(part);
+        }
+        split
+    }
+
+    /// Scores by the lexicon alone.
+    fn plain(&self, seen: &Seen, near: Nearness) -> [Vec<f32>; QUESTIONS] {
+        let of = |dimension, question: usize| -> Vec<f32> {
+            let labels = self.labels.get(question).map(Vec::as_slice).unwrap_or_default();
+            labels.iter().map(|slug| 1.4 * self.stems(seen, dimension, slug)).collect()
+        };
+        let any = |dimension| {
+            seen.hits.iter().filter_map(|hit| self.lexicon.group(hit)).any(|group| group.dimension == dimension)
+        };
+        let lean = |there: bool, by: f32| if there { by } else { 0.0 };
+        let about = lean(any(Dimension::Place), 2.5)
+            + lean(any(Dimension::Municipal), 1.0)
+            + lean(any(Dimension::Topic), 0.5)
+            + lean(near == Nearness::Own, 2.0)
+            + lean(near == Nearness::Local, 1.0)
+            - lean(any(Dimension::Elsewhere), 3.0)
+            - lean(any(Dimension::Namesake), 2.5)
+            - lean(any(Dimension::Noise), 1.5)
+            - 1.0;
+        let mut urgency = of(Dimension::Urgency, 4);
+        if let Some(normal) = urgency.first_mut() {
+            *normal += 1.0;
+        }
+        [vec![0.0, about], of(Dimension::Topic, 1), of(Dimension::Intent, 2), of(Dimension::Sentiment, 3), urgency]
+    }
+
+    fn stems(&self, seen: &Seen, dimension: Dimension, slug: &str) -> f32 {
+        let groups = seen.hits.iter().filter_map(|hit| self.lexicon.group(hit));
+        groups.filter(|group| group.dimension == dimension && group.slug == slug).map(|group| group.weight).sum()
+    }
+}
+
+impl Classifier for Judge {
+    fn classify(&self, subject: &Subject<'_>) -> Classification {
+        self.judge(subject, subject.heard)
+    }
+}
+
+/// The classes of each question that this lexicon can be trained for.
+#[must_use]
+pub fn labels(lexicon: &Lexicon) -> [Vec<String>; QUESTIONS] {
+    let own = |text: &[&str]| text.iter().map(|slug| (*slug).to_owned()).collect::<Vec<_>>();
+    let intents: Vec<_> = Intent::ALL.iter().map(|intent| intent.slug()).collect();
+    let tones: Vec<_> = Sentiment::ALL.iter().map(|tone| tone.slug()).collect();
+    let hastes: Vec<_> = Urgency::ALL.iter().map(|haste| haste.slug()).collect();
+    let topics = lexicon.topics().iter().map(|(slug, _)| slug.clone()).collect();
+    [own(&["no", "yes"]), topics, own(&intents), own(&tones), own(&hastes)]
+}
+
+fn best(chances: &[f32]) -> Answer {
+    let most = chances.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+    most.map_or(Answer { class: 0, probability: 0.0 }, |(class, probability)| Answer { class, probability })
+}
