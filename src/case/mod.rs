@@ -1,0 +1,16 @@
+//! Case (ärende): something that waits for an answer, the moves it allows, and what we have promised about it.
+
+pub mod opening;
+pub mod outcome;
+pub mod promise;
+pub mod response_times;
+pub mod running;
+pub mod state;
+pub mod store;
+
+pub use opening::{Author, NoCase, Opening, opening};
+pub use outcome::{DismissReason, Outcome, outcome_of};
+pub use promise::{Asked, Promise, PromiseKind, Promises, promise};
+pub use response_times::ResponseTimes;
+pub use running::{Actor, Happening, Phase, PromiseEvent, Standing, fold};
+pub use state::{CaseState, InvalidTransition, Move, needs_outcome, next};
