@@ -1,0 +1,117 @@
+//! All SQL about what has been said to whom, and about silences.
+
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::id::{CaseId, MessageId, ReminderId};
+use crate::on;
+
+/// One thing said, or to be said, to one person.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct ReminderRow {
+    /// Its number.
+    pub id: ReminderId,
+    /// About which case.
+    pub case_id: CaseId,
+    /// To whom.
+    pub recipient: String,
+    /// The promise it is about.
+    pub due_at: Time,
+    /// Slug of the stage.
+    pub stage: String,
+    /// The round of the case in which it was decided.
+    pub round: i64,
+    /// When it was decided.
+    pub decided_at: Time,
+    /// The message that carries it; 0 when it stands in the inbox only.
+    pub message_id: Option<MessageId>,
+}
+
+/// What a member of staff must be told: the key (case, round, recipient, due, stage) makes it once.
+///
+/// # Errors
+/// What the database says.
+pub async fn put(
+    tx: &mut Tx,
+    case: CaseId,
+    recipient: &str,
+    due_at: Time,
+    stage: &str,
+    round: i64,
+    now: Time,
+) -> sqlx::Result<Option<ReminderId>> {
+    on!(tx, c => sqlx::query_scalar(
+        "insert into reminders (case_id, recipient, due_at, stage, round, decided_at) values ($1, $2, $3, $4, $5, $6)
+         on conflict (case_id, round, recipient, due_at, stage) do nothing returning id")
+        .bind(case).bind(recipient).bind(due_at).bind(stage).bind(round).bind(now).fetch_optional(c).await)
+}
+
+/// What has been decided about a case, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn of_case(tx: &mut Tx, case: CaseId) -> sqlx::Result<Vec<ReminderRow>> {
+    on!(tx, c => sqlx::query_as(
+        "select id, case_id, recipient, due_at, stage, round, decided_at, message_id from reminders
+         where case_id = $1 order by id")
+        .bind(case).fetch_all(c).await)
+}
+
+/// What has been decided about each case of a span of numbers, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn between(tx: &mut Tx, first: CaseId, last: CaseId) -> sqlx::Result<Vec<ReminderRow>> {
+    on!(tx, c => sqlx::query_as(
+        "select id, case_id, recipient, due_at, stage, round, decided_at, message_id from reminders
+         where case_id between $1 and $2 order by id")
+        .bind(first).bind(last).fetch_all(c).await)
+}
+
+/// A silence that is running or yet to come.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct SilenceRow {
+    /// Its number.
+    pub id: i64,
+    /// `person`, `unit`, `topic`, `case` or `crisis`.
+    pub scope: String,
+    /// Which person, unit, topic or case.
+    pub subject: String,
+    /// From when.
+    pub starts_at: Time,
+    /// Until when.
+    pub ends_at: Time,
+    /// Why, in the words of whoever made it.
+    pub reason: String,
+    /// Who made it.
+    pub made_by: String,
+}
+
+/// Writes down a silence.
+///
+/// # Errors
+/// What the database says.
+pub async fn put_silence(
+    tx: &mut Tx,
+    scope: &str,
+    subject: &str,
+    starts_at: Time,
+    ends_at: Time,
+    reason: &str,
+    made_by: &str,
+) -> sqlx::Result<i64> {
+    on!(tx, c => sqlx::query_scalar(
+        "insert into silences (scope, subject, starts_at, ends_at, reason, made_by) values ($1, $2, $3, $4, $5, $6)
+         returning id")
+        .bind(scope).bind(subject).bind(starts_at).bind(ends_at).bind(reason).bind(made_by).fetch_one(c).await)
+}
+
+/// Silences that are running or yet to come.
+///
+/// # Errors
+/// What the database says.
+pub async fn silences(tx: &mut Tx, now: Time) -> sqlx::Result<Vec<SilenceRow>> {
+    on!(tx, c => sqlx::query_as(
+        "select id, scope, subject, starts_at, ends_at, reason, made_by from silences
+         where ends_at > $1 and lifted_at is null order by id")
+        .bind(now).fetch_all(c).await)
+}
