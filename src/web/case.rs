@@ -1,0 +1,430 @@
+//! Ärende: what was said, what we think it is and why, whose it is and when it is due, what we answer, what has happened.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::access::may_see;
+use super::fault::Fault;
+use super::frame::{Frame, Notice, said};
+use super::history::{Line, told};
+use super::inbox::{Choice, blurred, choice};
+use super::visitor::Visitor;
+use super::{Site, page, words};
+use crate::assignment::{Lane, Organisation, Role};
+use crate::audit::similar::{ALIKE, likeness, stems};
+use crate::case::store::CaseRow;
+use crate::case::{CaseState, DismissReason, Outcome, needs_outcome};
+use crate::classification::{Classification, Flag, Intent, Urgency};
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::id::CaseId;
+use crate::mention::Span;
+use crate::mention::store::Mention;
+
+/// Posts of a thread that are shown; a longer one is read in its channel.
+const THREAD_MAX: i64 = 50;
+/// Letters of a post that are shown.
+const POST_MAX: usize = 6_000;
+/// Lines of history that are shown.
+const HISTORY_MAX: i64 = 200;
+/// Earlier answers that are compared.
+const EARLIER_READ: i64 = 200;
+/// Earlier answers that are shown.
+const EARLIER_SHOWN: usize = 3;
+/// How far back earlier answers are looked for: a year, so that a season comes round.
+const EARLIER_DAYS: u64 = 366;
+/// Letters of an earlier answer that are shown.
+const EXCERPT: usize = 140;
+
+/// What the address may ask for.
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct Asked {
+    visa: Option<String>,
+    sagt: Option<String>,
+}
+
+/// A stretch of a post, with or without a mark.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Piece {
+    marked: bool,
+    text: String,
+}
+
+/// A post of the thread.
+#[derive(Debug)]
+struct Post {
+    who: String,
+    machine: String,
+    when: String,
+    channel: String,
+    title: String,
+    pieces: Vec<Piece>,
+    url: Option<String>,
+}
+
+/// An answer we have given.
+#[derive(Debug)]
+struct Given {
+    who: String,
+    when: String,
+    kind: &'static str,
+    body: String,
+    url: Option<String>,
+}
+
+/// An earlier question like this one.
+#[derive(Debug)]
+struct Earlier {
+    id: CaseId,
+    question: String,
+    after: String,
+    excerpt: String,
+}
+
+/// What a person typed, given back when an act was refused.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Draft {
+    pub(super) text: String,
+    pub(super) url: String,
+    pub(super) contact: String,
+    pub(super) words: String,
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "what a page shows or leaves out is a row of yes and no")]
+#[derive(Template)]
+#[template(path = "case.html")]
+struct Page {
+    frame: Frame,
+    id: CaseId,
+    revision: i64,
+    heading: String,
+    channel: String,
+    machine: String,
+    when: String,
+    link: Option<String>,
+    hidden: bool,
+    posts: Vec<Post>,
+    more_posts: bool,
+    given: Vec<Given>,
+    earlier: Vec<Earlier>,
+    open: bool,
+    mine: bool,
+    taken: bool,
+    state: String,
+    due: words::Due,
+    due_because: String,
+    unit: String,
+    owner: String,
+    hold: String,
+    late_found: bool,
+    topic: String,
+    intent: String,
+    urgency: String,
+    urgent: bool,
+    place: String,
+    lane: String,
+    checklist: Vec<String>,
+    flags: Vec<String>,
+    because: Vec<String>,
+    route_because: String,
+    outcome: String,
+    outcome_note: String,
+    contact: String,
+    outcomes: Vec<Choice>,
+    outcome_needed: bool,
+    reasons: Vec<Choice>,
+    receivers: Vec<Choice>,
+    history: Vec<Line>,
+    neutral: bool,
+    triage: bool,
+    draft: Draft,
+}
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<CaseId>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Fault> {
+    let shown = asked.visa.as_deref() == Some("text");
+    render(&site, &visitor, id, shown, said(asked.sagt.as_deref()), Draft::default()).await
+}
+
+/// The case page again after a refused act: with what was typed, and how it is now.
+pub(super) async fn again(
+    site: &Site,
+    visitor: &Visitor,
+    id: CaseId,
+    status: StatusCode,
+    text: String,
+    draft: Draft,
+) -> Result<Response, Fault> {
+    let response = render(site, visitor, id, false, Some(Notice { tone: "bad", text }), draft).await?;
+    Ok((status, response).into_response())
+}
+
+/// The case when it is there and the visitor may see it.
+pub(super) async fn seen(tx: &mut Tx, site: &Site, visitor: &Visitor, id: CaseId) -> Result<CaseRow, Fault> {
+    let case = crate::case::store::find(tx, id).await?.ok_or(Fault::NotFound)?;
+    if may_see(&visitor.person, &case, &site.organisation(), visitor.now) { Ok(case) } else { Err(Fault::Forbidden) }
+}
+
+async fn render(
+    site: &Site,
+    visitor: &Visitor,
+    id: CaseId,
+    shown: bool,
+    notice: Option<Notice>,
+    draft: Draft,
+) -> Result<Response, Fault> {
+    let organisation = site.organisation();
+    let now = visitor.now;
+    let mut tx = site.db.read().await?;
+    let case = seen(&mut tx, site, visitor, id).await?;
+    let mut mentions = crate::mention::store::of_case(&mut tx, id, THREAD_MAX + 1).await?;
+    let more_posts = mentions.len() > usize::try_from(THREAD_MAX).unwrap_or(usize::MAX);
+    mentions.truncate(usize::try_from(THREAD_MAX).unwrap_or(usize::MAX));
+    let verdict = crate::classification::store::standing(&mut tx, case.mention_id).await?;
+    let given = crate::response::store::of_case(&mut tx, id, THREAD_MAX).await?;
+    let earlier = earlier(&mut tx, &case, now).await?;
+    let entries = crate::journal::of_case(&mut tx, id, HISTORY_MAX).await?;
+    let hidden = blurred(&case) && !shown;
+    let heading = heading(&case, hidden);
+    let frame = Frame::of(site, visitor, &mut tx, &format!("Ärende {id}"), "/inkorg").await?.saying(notice);
+    drop(tx);
+
+    let state = CaseState::from_slug(&case.state).unwrap_or(CaseState::Open);
+    let intent = Intent::from_slug(&case.intent);
+    let lane = case.lane.as_deref().and_then(Lane::from_slug);
+    let heard =
+        mentions.iter().find(|m| m.id == case.mention_id).and_then(|m| serde_json::from_str::<Heard>(&m.hearing).ok());
+    let first = mentions.iter().find(|m| m.id == case.mention_id);
+    page(&Page {
+        id,
+        revision: case.revision,
+        heading,
+        channel: words::channel(&case.channel),
+        machine: words::machine(case.arrived_at),
+        when: words::moment(case.arrived_at, now),
+        link: first.and_then(|m| m.url.as_deref()).and_then(outside),
+        posts: if hidden {
+            Vec::new()
+        } else {
+            mentions.iter().map(|m| post(m, &case, verdict.as_ref(), heard.as_ref(), now)).collect()
+        },
+        hidden,
+        more_posts,
+        given: given
+            .iter()
+            .map(|answer| Given {
+                who: organisation.name_of_staff(&answer.written_by).to_owned(),
+                when: words::moment(answer.answered_at, now),
+                kind: if answer.kind == "referral" { "hänvisade" } else { "svarade" },
+                body: answer.body.clone(),
+                url: answer.url.as_deref().and_then(outside),
+            })
+            .collect(),
+        earlier,
+        open: !state.is_closed(),
+        mine: case.owner.as_deref() == Some(visitor.person.key.as_str()),
+        taken: state == CaseState::Accepted,
+        state: state.swedish().to_owned(),
+        due: words::due(case.due_at, case.first_answer_at.filter(|_| state.is_closed()), now),
+        due_because: case.due_because.clone().unwrap_or_default(),
+        unit: case.unit.as_deref().map_or("Ingen enhet än", |unit| organisation.name_of_unit(unit)).to_owned(),
+        owner: case.owner.as_deref().map_or("Ingen än", |owner| organisation.name_of_staff(owner)).to_owned(),
+        hold: if state.is_closed() { String::new() } else { case.hold.clone().unwrap_or_default() },
+        late_found: case.discovered_late,
+        topic: organisation.topic(&case.topic).map_or(case.topic.clone(), |topic| topic.name.clone()),
+        intent: intent.map_or(String::new(), |intent| intent.swedish().to_owned()),
+        urgency: Urgency::from_slug(&case.urgency).map_or(String::new(), |urgency| urgency.swedish().to_owned()),
+        urgent: case.urgency != Urgency::Normal.slug(),
+        place: case.place.clone().unwrap_or_default(),
+        lane: lane.filter(|lane| *lane != Lane::Ordinary).map_or(String::new(), |lane| lane.swedish().to_owned()),
+        checklist: lane.and_then(|lane| organisation.lane(lane)).map(|text| text.checklist.clone()).unwrap_or_default(),
+        flags: flags(verdict.as_ref()),
+        because: because(verdict.as_ref(), heard.as_ref(), hidden),
+        route_because: case.route_because.clone().unwrap_or_default(),
+        outcome: outcome(&case),
+        outcome_note: case.outcome_note.clone().unwrap_or_default(),
+        contact: case.contact.clone().unwrap_or_default(),
+        outcomes: Outcome::ALL.iter().map(|outcome| choice(outcome.slug(), outcome.swedish(), None)).collect(),
+        outcome_needed: intent.is_some_and(needs_outcome),
+        reasons: DismissReason::ALL.iter().map(|reason| choice(reason.slug(), reason.swedish(), None)).collect(),
+        receivers: receivers(&organisation, &case, now),
+        history: entries.iter().map(|entry| told(entry, &organisation, now)).collect(),
+        neutral: case.protected,
+        triage: case.triage,
+        draft,
+        frame,
+    })
+}
+
+/// What the page reads of a hearing that was kept as JSON; unknown fields are let be.
+#[derive(Debug, serde::Deserialize)]
+struct Heard {
+    #[serde(default)]
+    words: Vec<Span>,
+    #[serde(default)]
+    because: Vec<String>,
+}
+
+fn heading(case: &CaseRow, hidden: bool) -> String {
+    if hidden { "Möjligt hot eller hat".to_owned() } else { case.title.chars().take(120).collect() }
+}
+
+fn post(mention: &Mention, case: &CaseRow, verdict: Option<&Classification>, heard: Option<&Heard>, now: Time) -> Post {
+    let first = mention.id == case.mention_id;
+    let spans: Vec<&Span> = if first {
+        verdict.iter().flat_map(|v| v.spans.iter()).chain(heard.iter().flat_map(|h| h.words.iter())).collect()
+    } else {
+        Vec::new()
+    };
+    let who = if mention.own { "Vi".to_owned() } else { mention.author.clone().unwrap_or_default() };
+    Post {
+        who,
+        machine: words::machine(mention.authored_at),
+        when: words::moment(mention.authored_at, now),
+        channel: words::channel(&mention.channel),
+        title: mention.title.clone().unwrap_or_default(),
+        pieces: pieces(&mention.body, &spans),
+        url: mention.url.as_deref().and_then(outside),
+    }
+}
+
+/// An address that a person may follow: a web page, never a script.
+fn outside(url: &str) -> Option<String> {
+    url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).map(String::from)
+}
+
+/// The post in stretches, those that a reason points at marked. Spans that do not fit the text are let be.
+pub(super) fn pieces(text: &str, spans: &[&Span]) -> Vec<Piece> {
+    let end = text.char_indices().nth(POST_MAX).map_or(text.len(), |(at, _)| at);
+    let mut spans: Vec<(usize, usize)> = spans
+        .iter()
+        .map(|span| (span.start, span.end))
+        .filter(|(start, stop)| {
+            start < stop && *stop <= end && text.is_char_boundary(*start) && text.is_char_boundary(*stop)
+        })
+        .collect();
+    spans.sort_unstable();
+    let mut pieces = Vec::with_capacity(spans.len() * 2 + 1);
+    let mut at = 0;
+    let mut push = |from: usize, to: usize, marked: bool| {
+        if let Some(text) = text.get(from..to).filter(|text| !text.is_empty()) {
+            pieces.push(Piece { marked, text: text.to_owned() });
+        }
+    };
+    for (start, stop) in spans {
+        if stop <= at {
+            continue;
+        }
+        push(at, start.max(at), false);
+        push(start.max(at), stop, true);
+        at = stop;
+    }
+    push(at, end, false);
+    if end < text.len() {
+        pieces.push(Piece { marked: false, text: " … läs resten i kanalen.".to_owned() });
+    }
+    pieces
+}
+
+fn flags(verdict: Option<&Classification>) -> Vec<String> {
+    verdict.map(|v| v.flags.iter().map(|flag: &Flag| flag.swedish().to_owned()).collect()).unwrap_or_default()
+}
+
+fn because(verdict: Option<&Classification>, heard: Option<&Heard>, hidden: bool) -> Vec<String> {
+    if hidden {
+        return Vec::new();
+    }
+    let judged = verdict.iter().flat_map(|v| v.because.iter());
+    judged.chain(heard.iter().flat_map(|h| h.because.iter())).cloned().collect()
+}
+
+fn outcome(case: &CaseRow) -> String {
+    let slug = case.outcome.as_deref().unwrap_or_default();
+    let of_answer = Outcome::from_slug(slug).map(Outcome::swedish);
+    of_answer.or_else(|| DismissReason::from_slug(slug).map(DismissReason::swedish)).unwrap_or_default().to_owned()
+}
+
+/// Those who can be given the case: everyone who works here now, by unit and name.
+fn receivers(organisation: &Organisation, case: &CaseRow, now: Time) -> Vec<Choice> {
+    let mut staff: Vec<(bool, &str, &str, &str)> = organisation
+        .staff
+        .iter()
+        .filter(|staff| staff.period.holds(now) && case.owner.as_deref() != Some(staff.key.as_str()))
+        .filter(|staff| staff.roles.iter().any(|role| *role != Role::Admin))
+        .map(|staff| {
+            let other = case.unit.as_deref() != Some(staff.unit.as_str());
+            (other, organisation.name_of_unit(&staff.unit), staff.name.as_str(), staff.key.as_str())
+        })
+        .collect();
+    staff.sort_unstable();
+    staff.into_iter().map(|(_, unit, name, key)| choice(key, &format!("{name}, {unit}"), None)).collect()
+}
+
+async fn earlier(tx: &mut Tx, case: &CaseRow, now: Time) -> Result<Vec<Earlier>, Fault> {
+    if case.protected || case.restricted {
+        return Ok(Vec::new());
+    }
+    let since = now.minus(std::time::Duration::from_secs(EARLIER_DAYS * 86_400));
+    let answered = crate::response::store::answered(tx, Some(&case.topic), since, EARLIER_READ).await?;
+    let asked = stems(&case.title);
+    let mut alike: Vec<(f64, Earlier)> = answered
+        .into_iter()
+        .filter(|other| other.case_id != case.id)
+        .filter_map(|other| {
+            let likeness = likeness(&asked, &stems(&other.question));
+            (likeness >= ALIKE).then(|| {
+                let after = words::span(other.answered_at.0.saturating_sub(other.arrived_at.0));
+                let earlier = Earlier {
+                    id: other.case_id,
+                    question: super::mask::mask(&other.question),
+                    after,
+                    excerpt: other.answer.chars().take(EXCERPT).collect(),
+                };
+                (likeness, earlier)
+            })
+        })
+        .collect();
+    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut told = BTreeSet::new();
+    alike.retain(|(_, earlier)| told.insert(earlier.excerpt.clone()));
+    Ok(alike.into_iter().take(EARLIER_SHOWN).map(|(_, earlier)| earlier).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn span(start: usize, end: usize) -> Span {
+        Span { start, end, sign: "topic".into() }
+    }
+
+    fn drawn(text: &str, spans: &[Span]) -> String {
+        let spans: Vec<&Span> = spans.iter().collect();
+        pieces(text, &spans).iter().map(|p| if p.marked { format!("[{}]", p.text) } else { p.text.clone() }).collect()
+    }
+
+    #[test]
+    fn the_words_that_a_reason_rests_on_are_marked_once() {
+        assert_eq!(drawn("brunt vatten i Nol", &[span(15, 18), span(0, 12), span(6, 12)]), "[brunt vatten] i [Nol]");
+    }
+
+    #[test]
+    fn spans_that_do_not_fit_the_text_are_let_be() {
+        assert_eq!(drawn("å vad", &[span(1, 3), span(0, 99), span(4, 2)]), "å vad");
+    }
+
+    #[test]
+    fn a_script_is_no_address_to_follow() {
+        assert_eq!(outside("javascript:alert(1)"), None);
+        assert_eq!(outside("https://example.se/a").as_deref(), Some("https://example.se/a"));
+    }
+}

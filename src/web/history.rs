@@ -1,0 +1,122 @@
+//! The journal in words: what happened, by whom and when, without a code or an id.
+
+use serde_json::Value;
+
+use super::words;
+use crate::assignment::Organisation;
+use crate::case::DismissReason;
+use crate::chat::Channel;
+use crate::clock::Time;
+use crate::journal::Entry;
+use crate::reminder::Stage;
+
+/// A line of history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    pub(super) machine: String,
+    pub(super) when: String,
+    pub(super) text: String,
+}
+
+/// An entry as a person reads it.
+pub(super) fn told(entry: &Entry, organisation: &Organisation, now: Time) -> Line {
+    Line {
+        machine: words::machine(entry.at),
+        when: words::moment(entry.at, now),
+        text: sentence(&entry.actor, &entry.kind, &entry.json(), organisation, now),
+    }
+}
+
+fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, now: Time) -> String {
+    let who = if actor == "lyhord" { "Lyhörd" } else { organisation.name_of_staff(actor) };
+    let text = |key: &str| body.get(key).and_then(Value::as_str);
+    let name = |key: &str| text(key).map_or("någon", |staff| organisation.name_of_staff(staff));
+    let time = |key: &str| body.get(key).and_then(Value::as_i64).map(|at| words::moment(Time(at), now));
+    let till = |key: &str| time(key).map(|at| format!(" till {at}")).unwrap_or_default();
+    match kind {
+        "case.opened" => "Hämtat och lagt som ärende".to_owned(),
+        "case.joined" => "Ett liknande inlägg lades till".to_owned(),
+        "mention.kept" => "Ett inlägg om oss hittades".to_owned(),
+        "mention.judged" => "Ett inlägg bedömdes".to_owned(),
+        "case.assigned" => {
+            let unit = text("unit").map(|unit| format!(" på {}", organisation.name_of_unit(unit))).unwrap_or_default();
+            let owner = text("owner").or(text("to")).map_or("en enhet", |owner| organisation.name_of_staff(owner));
+            format!("Tilldelat {owner}{unit}")
+        }
+        "case.taken" => format!("{who}: ”Jag tar det”"),
+        "case.handed_over" => format!("{who} lämnade över till {}", name("to")),
+        "case.snoozed" => format!("{who} sköt upp påminnelsen{}", till("until")),
+        "case.acknowledged" => format!("{who}: ”Jag ser det”"),
+        "case.answered" => format!("{who} svarade"),
+        "case.referred" => format!("{who} hänvisade till rätt funktion"),
+        "case.dismissed" => {
+            let reason =
+                text("reason").and_then(DismissReason::from_slug).map(|reason| reason.swedish().to_lowercase());
+            format!("{who} avskrev ärendet{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default())
+        }
+        "case.reopened" => format!("{who} öppnade ärendet igen"),
+        "case.reassigned" => format!("Fördelat om till {}", name("to")),
+        "reminder.decided" => {
+            let stage = text("stage").and_then(Stage::from_slug).map_or("påminnelse", Stage::swedish).to_lowercase();
+            format!("{} ska påminnas: {stage}", name("to"))
+        }
+        "reminder.said" => {
+            let voice = text("voice").and_then(Channel::from_slug).map_or("chatten", Channel::swedish);
+            format!("{} påmind ({voice})", name("to"))
+        }
+        "voice.failed" => format!("Chatten för {} går inte längre att nå", name("staff")),
+        "source.health" => format!("Källan {} är nu {}", text("source").unwrap_or("okänd"), health(text("to"))),
+        "account.password_chosen" => format!("{who} valde nytt lösenord"),
+        "account.created" | "account.link_made" => format!("{who} gav en inloggningslänk till {}", name("staff")),
+        "account.disabled" => format!("{who} stängde kontot för {}", name("staff")),
+        "voice.code_made" => format!("{who} bad om en kod för att koppla en chatt"),
+        "voice.bound" => format!("{who} kopplade en chatt"),
+        "voice.unbound" => format!("{who} kopplade loss en chatt"),
+        "absence.noted" => format!("{who} angav frånvaro{}", till("until")),
+        "absence.ended" => format!("{who} är tillbaka"),
+        "silence.made" => format!("{who} bad om tystnad{}", till("until")),
+        "silence.lifted" => format!("{who} hävde tystnaden"),
+        "source.read_now" => format!("{who} bad att en källa läses nu"),
+        "retention.purged" => format!("Gallring verkställd enligt {}", text("decision").unwrap_or("beslut")),
+        "classification.corrected" => format!("{who} rättade bedömningen"),
+        _ => family(kind, who),
+    }
+}
+
+fn health(slug: Option<&str>) -> &'static str {
+    match slug {
+        Some("ok") => "läsbar",
+        Some("blind") => "blind: den svarar men vi ser inget",
+        Some("dead") => "död",
+        _ => "ostadig",
+    }
+}
+
+/// A fact of a kind that has no sentence of its own: at least what it was about.
+fn family(kind: &str, who: &str) -> String {
+    let about = match kind.split('.').next().unwrap_or_default() {
+        "case" => "ärendet",
+        "mention" => "ett inlägg",
+        "classification" => "en bedömning",
+        "reminder" => "en påminnelse",
+        "message" | "chat" => "ett meddelande",
+        "response" => "ett svar",
+        "source" => "en källa",
+        "audit" | "finding" => "granskningen",
+        "account" | "session" => "ett konto",
+        "config" => "inställningarna",
+        _ => "systemet",
+    };
+    format!("{who} ändrade {about}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_code_is_read_by_a_person() {
+        assert_eq!(family("case.something_new", "Lyhörd"), "Lyhörd ändrade ärendet");
+        assert_eq!(family("brand.new", "Lyhörd"), "Lyhörd ändrade systemet");
+    }
+}

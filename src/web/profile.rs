@@ -1,0 +1,333 @@
+//! Min profil: how Lyhörd reaches me and when it must not. A chat is bound by a one-time code that is typed into it.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Form, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use jiff::civil::Date;
+
+use super::fault::Fault;
+use super::frame::{Frame, Notice, said};
+use super::visitor::Visitor;
+use super::{Site, page, store, words};
+use crate::assignment::start_of;
+use crate::chat::bind::Code;
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::journal::{self, Fact};
+use crate::response::NOTE_MAX;
+
+/// How long a code to bind a chat works.
+const CODE_LIFE: Duration = Duration::from_mins(15);
+/// Days of absence in one row: parental leave and then some.
+const ABSENCE_DAYS_MAX: u64 = 550;
+/// Hours of silence at a time, longer is an absence.
+const SILENCE_HOURS_MAX: u32 = 72;
+/// Voices that are bound by typing a code into them.
+const CODED: &[(&str, &str)] =
+    &[("telegram", "Telegram"), ("slack", "Slack"), ("mattermost", "Mattermost"), ("teams", "Teams")];
+
+/// What the address may ask for.
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct Asked {
+    sagt: Option<String>,
+}
+
+struct Voice {
+    id: i64,
+    name: String,
+    since: String,
+    fault: Option<String>,
+    first: bool,
+}
+
+struct Span {
+    id: i64,
+    text: String,
+}
+
+#[derive(Template)]
+#[template(path = "profile.html")]
+struct Profile {
+    frame: Frame,
+    name: String,
+    unit: String,
+    code: Option<(String, String, String)>,
+    voices: Vec<Voice>,
+    kinds: &'static [(&'static str, &'static str)],
+    absences: Vec<Span>,
+    silences: Vec<Span>,
+    colleagues: Vec<super::inbox::Choice>,
+    today: String,
+}
+
+fn voice_name(slug: &str) -> String {
+    CODED.iter().find(|(key, _)| *key == slug).map_or_else(|| words::channel(slug), |(_, name)| (*name).to_owned())
+}
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Fault> {
+    render(&site, &visitor, said(asked.sagt.as_deref()), None).await
+}
+
+async fn render(
+    site: &Site,
+    visitor: &Visitor,
+    notice: Option<Notice>,
+    code: Option<(String, String, String)>,
+) -> Result<Response, Fault> {
+    let organisation = site.organisation();
+    let (key, now) = (visitor.person.key.as_str(), visitor.now);
+    let mut tx = site.db.read().await?;
+    let voices = crate::chat::store::voices(&mut tx).await?.into_iter().filter(|voice| voice.staff == key);
+    let voices = voices
+        .enumerate()
+        .map(|(place, voice)| Voice {
+            id: voice.id,
+            name: voice_name(&voice.voice),
+            since: words::day(voice.bound_at, now),
+            fault: voice
+                .failed_at
+                .map(|at| format!("Gick inte att nå {}. Koppla den på nytt.", words::moment(at, now))),
+            first: place == 0,
+        })
+        .collect();
+    let absences = crate::assignment::store::absences(&mut tx, now).await?.into_iter().filter(|row| row.staff == key);
+    let absences = absences
+        .map(|row| {
+            let deputy =
+                row.deputy.as_deref().map(|deputy| format!(", {} ersätter", organisation.name_of_staff(deputy)));
+            let last = row.ends_at.minus(Duration::from_millis(1));
+            Span {
+                id: row.id,
+                text: format!(
+                    "{} till {}{}",
+                    words::day(row.starts_at, now),
+                    words::day(last, now),
+                    deputy.unwrap_or_default()
+                ),
+            }
+        })
+        .collect();
+    let silences = crate::reminder::store::silences(&mut tx, now).await?;
+    let silences = silences
+        .into_iter()
+        .filter(|row| row.scope == "person" && row.subject == key)
+        .map(|row| Span { id: row.id, text: format!("Tyst till {}: {}", words::moment(row.ends_at, now), row.reason) })
+        .collect();
+    let frame = Frame::of(site, visitor, &mut tx, "Min profil", "").await?.saying(notice);
+    let staff = organisation.staff_at(key, now);
+    let mut colleagues: Vec<_> = organisation
+        .staff
+        .iter()
+        .filter(|other| other.period.holds(now) && other.key != key)
+        .map(|other| super::inbox::choice(&other.key, &other.name, staff.and_then(|staff| staff.deputy.as_deref())))
+        .collect();
+    colleagues.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    page(&Profile {
+        frame,
+        name: organisation.name_of_staff(key).to_owned(),
+        unit: staff.map_or("", |staff| organisation.name_of_unit(&staff.unit)).to_owned(),
+        code,
+        voices,
+        kinds: CODED,
+        absences,
+        silences,
+        colleagues,
+        today: crate::assignment::zone().to_datetime(now.timestamp()).date().to_string(),
+    })
+}
+
+fn saved() -> Response {
+    Redirect::to("/min-profil?sagt=sparat").into_response()
+}
+
+async fn refused(site: &Site, visitor: &Visitor, text: &str) -> Result<Response, Fault> {
+    let notice = Notice { tone: "bad", text: text.to_owned() };
+    let response = render(site, visitor, Some(notice), None).await?;
+    Ok((StatusCode::UNPROCESSABLE_ENTITY, response).into_response())
+}
+
+async fn tell(mut tx: Tx, visitor: &Visitor, kind: &'static str, body: serde_json::Value) -> Result<(), Fault> {
+    let actor = visitor.person.key.clone();
+    journal::append(&mut tx, &[Fact { at: visitor.now, actor, kind, case: None, mention: None, body }]).await?;
+    tx.ring_on_commit("timetable");
+    tx.ring_on_commit("web");
+    Ok(tx.commit().await?)
+}
+
+/// Which voice a code is for.
+#[derive(Debug, serde::Deserialize)]
+pub struct Wanted {
+    rost: String,
+}
+
+pub(super) async fn make_code(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Form(wanted): Form<Wanted>,
+) -> Result<Response, Fault> {
+    let Some((voice, name)) = CODED.iter().find(|(voice, _)| *voice == wanted.rost) else {
+        return refused(&site, &visitor, "Välj vilken chatt du vill koppla.").await;
+    };
+    let code = Code::random();
+    let until = visitor.now.plus(CODE_LIFE);
+    let mut tx = site.db.write().await?;
+    crate::chat::store::put_code(&mut tx, &code.hash(&site.app.secret), &visitor.person.key, voice, until).await?;
+    tell(tx, &visitor, "voice.code_made", serde_json::json!({ "voice": voice })).await?;
+    render(&site, &visitor, None, Some((code.shown(), (*name).to_owned(), words::clock(until)))).await
+}
+
+/// What is to be done with a voice.
+#[derive(Debug, serde::Deserialize)]
+pub struct OfVoice {
+    id: i64,
+    gor: String,
+}
+
+pub(super) async fn voice(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Form(asked): Form<OfVoice>,
+) -> Result<Response, Fault> {
+    let key = visitor.person.key.as_str();
+    let mut tx = site.db.write().await?;
+    let (done, kind) = match asked.gor.as_str() {
+        "forst" => (store::voice_first(&mut tx, asked.id, key).await?, "voice.ordered"),
+        _ => (crate::chat::store::unbind_voice(&mut tx, asked.id, key).await?, "voice.unbound"),
+    };
+    if !done {
+        return Err(Fault::NotFound);
+    }
+    tell(tx, &visitor, kind, serde_json::json!({})).await?;
+    Ok(saved())
+}
+
+/// A time away.
+#[derive(Debug, serde::Deserialize)]
+pub struct Away {
+    fran: String,
+    till: String,
+    #[serde(default)]
+    ersattare: String,
+}
+
+/// The first moment of the first day and the first after the last; nothing when they make no sense.
+fn away(from: &str, until: &str, now: Time) -> Option<(Time, Time)> {
+    let (from, until): (Date, Date) = (from.parse().ok()?, until.parse().ok()?);
+    let (starts, ends) = (start_of(from)?, start_of(until.tomorrow().ok()?)?);
+    let sane = starts < ends && ends > now && ends.since(starts) <= Duration::from_secs(ABSENCE_DAYS_MAX * 86_400);
+    sane.then_some((starts, ends))
+}
+
+pub(super) async fn absence(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Form(asked): Form<Away>,
+) -> Result<Response, Fault> {
+    let Some((starts, ends)) = away(&asked.fran, &asked.till, visitor.now) else {
+        return refused(
+            &site,
+            &visitor,
+            "Datumen går inte ihop. Sista dagen ska vara i dag eller senare, och efter den första.",
+        )
+        .await;
+    };
+    let organisation = site.organisation();
+    let deputy = Some(asked.ersattare.as_str()).filter(|deputy| !deputy.is_empty());
+    if deputy.is_some_and(|deputy| deputy == visitor.person.key || organisation.staff_at(deputy, visitor.now).is_none())
+    {
+        return refused(&site, &visitor, "Välj en kollega som ersättare.").await;
+    }
+    let key = visitor.person.key.as_str();
+    let mut tx = site.db.write().await?;
+    crate::assignment::store::put_absence(&mut tx, key, starts, ends, deputy).await?;
+    crate::case::store::look_again(&mut tx, Some(key), None, visitor.now).await?;
+    tell(tx, &visitor, "absence.noted", serde_json::json!({ "from": starts, "until": ends, "deputy": deputy })).await?;
+    Ok(saved())
+}
+
+/// The row that is meant.
+#[derive(Debug, serde::Deserialize)]
+pub struct Meant {
+    id: i64,
+}
+
+pub(super) async fn back_again(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Form(meant): Form<Meant>,
+) -> Result<Response, Fault> {
+    let key = visitor.person.key.as_str();
+    let mut tx = site.db.write().await?;
+    if !crate::assignment::store::end_absence(&mut tx, meant.id, key, visitor.now).await? {
+        return Err(Fault::NotFound);
+    }
+    crate::case::store::look_again(&mut tx, Some(key), None, visitor.now).await?;
+    tell(tx, &visitor, "absence.ended", serde_json::json!({})).await?;
+    Ok(saved())
+}
+
+/// A time of silence.
+#[derive(Debug, serde::Deserialize)]
+pub struct Quiet {
+    timmar: u32,
+    skal: String,
+}
+
+pub(super) async fn silence(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Form(quiet): Form<Quiet>,
+) -> Result<Response, Fault> {
+    let reason: String = quiet.skal.trim().chars().take(NOTE_MAX).collect();
+    if reason.is_empty() || quiet.timmar == 0 || quiet.timmar > SILENCE_HOURS_MAX {
+        return refused(&site, &visitor, "Skriv varför, och välj högst tre dygn. Är du borta längre, ange frånvaro.")
+            .await;
+    }
+    let (key, now) = (visitor.person.key.as_str(), visitor.now);
+    let until = now.plus(Duration::from_secs(u64::from(quiet.timmar) * 3600));
+    let mut tx = site.db.write().await?;
+    crate::reminder::store::put_silence(&mut tx, "person", key, now, until, &reason, key).await?;
+    crate::case::store::look_again(&mut tx, Some(key), None, now).await?;
+    tell(tx, &visitor, "silence.made", serde_json::json!({ "until": until })).await?;
+    Ok(saved())
+}
+
+pub(super) async fn sound(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Form(meant): Form<Meant>,
+) -> Result<Response, Fault> {
+    let key = visitor.person.key.as_str();
+    let mut tx = site.db.write().await?;
+    if !store::lift_silence(&mut tx, meant.id, key, visitor.now).await? {
+        return Err(Fault::NotFound);
+    }
+    crate::case::store::look_again(&mut tx, Some(key), None, visitor.now).await?;
+    tell(tx, &visitor, "silence.lifted", serde_json::json!({})).await?;
+    Ok(saved())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_absence_covers_its_last_day_and_makes_sense() {
+        let now = Time::parse("2026-11-23T10:00:00+01:00").unwrap();
+        let (from, until) = away("2026-11-23", "2026-11-23", now).unwrap();
+        assert_eq!(until.since(from), Duration::from_hours(24));
+        for (from, until) in
+            [("2026-11-24", "2026-11-23"), ("2026-11-01", "2026-11-22"), ("x", "y"), ("2026-11-24", "2099-01-01")]
+        {
+            assert_eq!(away(from, until, now), None, "{from} {until}");
+        }
+    }
+}

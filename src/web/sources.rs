@@ -1,0 +1,118 @@
+//! Källor: how each source is, since when and why; and "läs nu" for the one who keeps the system.
+
+use askama::Template;
+use axum::Extension;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::fault::Fault;
+use super::frame::{Frame, said};
+use super::visitor::Visitor;
+use super::{Site, page, words};
+use crate::assignment::Role;
+use crate::clock::Time;
+use crate::id::SourceId;
+use crate::journal::{self, Fact};
+use crate::source::Health;
+use crate::source::store::SourceRow;
+
+/// What the address may ask for.
+#[derive(Debug, Default, serde::Deserialize)]
+pub struct Asked {
+    sagt: Option<String>,
+}
+
+#[derive(Debug)]
+struct Row {
+    id: SourceId,
+    name: String,
+    channel: String,
+    tone: &'static str,
+    health: &'static str,
+    since: String,
+    why: String,
+    last_ok: String,
+    last_item: String,
+    next: String,
+}
+
+#[derive(Template)]
+#[template(path = "sources.html")]
+struct Sources {
+    frame: Frame,
+    summary: String,
+    rows: Vec<Row>,
+    keeper: bool,
+}
+
+pub(super) async fn show(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Fault> {
+    let mut tx = site.db.read().await?;
+    let sources = crate::source::store::all(&mut tx).await?;
+    let frame = Frame::of(&site, &visitor, &mut tx, "Källor", "/kallor").await?;
+    let rows: Vec<Row> = sources.iter().map(|source| row(source, visitor.now)).collect();
+    let amiss = sources.iter().filter(|source| source.enabled && source.health != Health::Ok.slug()).count();
+    let total = words::counted(i64::try_from(rows.len()).unwrap_or(i64::MAX), "källa", "källor");
+    let summary = if amiss == 0 {
+        format!("{total}, alla läses som de ska")
+    } else {
+        format!("{total}, {amiss} behöver tillsyn")
+    };
+    page(&Sources {
+        frame: frame.saying(said(asked.sagt.as_deref())),
+        summary,
+        rows,
+        keeper: visitor.person.is(Role::Admin),
+    })
+}
+
+fn row(source: &SourceRow, now: Time) -> Row {
+    let health = Health::from_slug(&source.health);
+    let (tone, name) = match health {
+        _ if !source.enabled => ("", "Vilar"),
+        Health::Ok => ("brand", "Läses"),
+        Health::Degraded => ("soon", "Störd"),
+        Health::Blind => ("late", "Blind"),
+        Health::Dead => ("late", "Nere"),
+    };
+    let when = |at: Option<Time>| at.map_or_else(|| "aldrig".to_owned(), |at| words::moment(at, now));
+    Row {
+        id: source.id,
+        name: source.name.clone(),
+        channel: words::channel(&source.channel),
+        tone,
+        health: name,
+        since: words::moment(source.health_since, now),
+        why: source.health_why.clone(),
+        last_ok: when(source.last_ok_at),
+        last_item: when(source.last_item_at),
+        next: if source.enabled { words::moment(source.next_poll_at, now) } else { "läses inte".to_owned() },
+    }
+}
+
+pub(super) async fn read_now(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<SourceId>,
+) -> Result<Response, Fault> {
+    let mut tx = site.db.write().await?;
+    let source = crate::source::store::all(&mut tx).await?.into_iter().find(|source| source.id == id);
+    let source = source.ok_or(Fault::NotFound)?;
+    crate::source::store::read_now(&mut tx, id, visitor.now).await?;
+    let fact = Fact {
+        at: visitor.now,
+        actor: visitor.person.key.clone(),
+        kind: "source.read_now",
+        case: None,
+        mention: None,
+        body: serde_json::json!({ "source": source.key }),
+    };
+    journal::append(&mut tx, &[fact]).await?;
+    tx.ring_on_commit("timetable");
+    tx.ring_on_commit("web");
+    tx.commit().await?;
+    Ok(Redirect::to("/kallor?sagt=lasning").into_response())
+}
