@@ -1,0 +1,165 @@
+//! The composition root: the only file that names every concrete thing and puts them together.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use anyhow::Context as _;
+use ulid::Ulid;
+
+use crate::calendar::Calendar;
+use crate::chat;
+use crate::chat::tier::{Links, Vocabulary};
+use crate::chat::voices::Voices;
+use crate::classification::Classifier;
+use crate::classification::judge::Judge;
+use crate::clock::{Clock, Time};
+use crate::config::Config;
+use crate::db::{Db, Engine};
+use crate::http::{self, Limits};
+use crate::mention::watch::{self, Watch};
+use crate::source::store::{Named, SourceRow};
+use crate::source::watched::{SourceKind, SourceSetting};
+use crate::source::{self, Cursor, FeedSource, Poll, PollError, Source};
+
+/// The whole program, as its jobs and pages see it.
+pub struct App {
+    /// The facts.
+    pub db: Db,
+    /// The time.
+    pub clock: Clock,
+    /// What the municipality has decided.
+    pub config: Arc<Config>,
+    /// This process, in leases: a new name each start.
+    pub holder: String,
+    /// The watch rules, compiled.
+    pub watch: Watch,
+    /// The voices that are configured.
+    pub voices: Voices,
+    /// Where links in messages lead.
+    pub links: Links,
+    /// What messages may name.
+    pub vocabulary: Vocabulary,
+    /// Keys the hashes of one-time codes.
+    pub secret: Vec<u8>,
+    http: Arc<http::Client>,
+    judge: RwLock<Arc<dyn Classifier>>,
+}
+
+impl App {
+    /// Opens the database and puts everything together. Nothing runs yet.
+    ///
+    /// # Errors
+    /// When the database, the judge or a voice cannot be opened.
+    pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        let db = Db::open(&config.database, config.connections).await?;
+        let judge: Arc<dyn Classifier> = Arc::new(judge(&config)?);
+        let mut tx = db.write().await?;
+        let fresh = format!("{}{}", Ulid::generate(), Ulid::generate());
+        let own_secret = chat::store::own_secret(&mut tx, &fresh).await?;
+        tx.commit().await?;
+        let organisation = &config.organisation;
+        let names = organisation.topics.iter().map(|topic| topic.name.clone());
+        let units = organisation.units.iter().map(|unit| unit.name.clone());
+        let places = config.words.places.iter().map(|place| place.name.clone());
+        let links = Links::new(&config.base_url);
+        Ok(Self {
+            db,
+            clock,
+            holder: Ulid::generate().to_string(),
+            watch: watch(&config),
+            voices: Voices::open(&config.chat, &links)?,
+            links,
+            vocabulary: Vocabulary::new(names.chain(units).chain(places)),
+            secret: own_secret.into_bytes(),
+            http: Arc::new(http::Client::new(&config.contact, Limits::default())?),
+            judge: RwLock::new(judge),
+            config: Arc::new(config),
+        })
+    }
+
+    /// Makes the database say what the configuration says about sources.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn take_over_configuration(&self) -> sqlx::Result<()> {
+        let named: Vec<Named> = self.config.sources.iter().map(named).collect();
+        let mut tx = self.db.write().await?;
+        source::store::take_over_configuration(&mut tx, &named, self.clock.now()).await?;
+        if self.db.engine() == Engine::Sqlite {
+            // One process works on an embedded database: what another held, it held before it died.
+            source::store::let_go(&mut tx).await?;
+            chat::store::let_go(&mut tx).await?;
+        }
+        tx.commit().await
+    }
+
+    /// The judge in office.
+    #[must_use]
+    pub fn judge(&self) -> Arc<dyn Classifier> {
+        Arc::clone(&self.judge.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another judge in office, from the next batch on.
+    pub fn appoint(&self, judge: Arc<dyn Classifier>) {
+        *self.judge.write().unwrap_or_else(PoisonError::into_inner) = judge;
+    }
+
+    /// Reads a source as its kind is read.
+    ///
+    /// # Errors
+    /// Why it gave nothing.
+    pub async fn read_source(&self, row: &SourceRow, cursor: &Cursor, now: Time) -> Result<Poll, PollError> {
+        let Some(setting) = self.setting(&row.key) else {
+            return Err(PollError::Refused("källan står inte längre i sources.toml".to_owned()));
+        };
+        FeedSource::new(Arc::clone(&self.http), setting).poll(cursor, now).await
+    }
+
+    /// What the configuration says of a source.
+    #[must_use]
+    pub fn setting(&self, key: &str) -> Option<&SourceSetting> {
+        self.config.sources.iter().find(|setting| setting.key == key)
+    }
+}
+
+fn named(setting: &SourceSetting) -> Named {
+    Named {
+        key: setting.key.clone(),
+        kind: match setting.kind {
+            SourceKind::Feed => "feed",
+        }
+        .to_owned(),
+        name: setting.name.clone(),
+        address: setting.address.clone(),
+        channel: setting.channel.clone(),
+        enabled: !setting.paused,
+    }
+}
+
+impl std::fmt::Debug for App {
+    /// Only its name: the rest is large, or secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("holder", &self.holder).finish_non_exhaustive()
+    }
+}
+
+/// The judge that the configuration asks for.
+///
+/// # Errors
+/// When the shipped model is not readable.
+pub fn judge(config: &Config) -> anyhow::Result<Judge> {
+    let lexicon = config.lexicon.clone().context("the lexicon is not readable")?;
+    Ok(Judge::with(lexicon)?)
+}
+
+/// The watch rules of the configuration.
+#[must_use]
+pub fn watch(config: &Config) -> Watch {
+    watch::compile(&config.words)
+}
+
+/// The calendar by which a unit's promises run; round the clock when the configuration names none.
+#[must_use]
+pub fn calendar_of_unit(config: &Config, unit: &str) -> Calendar {
+    let name = config.organisation.unit(unit).map(|unit| unit.calendar.as_str());
+    name.and_then(|name| config.calendars.get(name)).cloned().unwrap_or_else(Calendar::always)
+}
