@@ -1,0 +1,150 @@
+//! Hears each post and keeps those that are about us, in the caller's transaction. What no rule hears lives only in
+//! memory: it leaves a number behind and nothing else.
+
+use std::collections::BTreeMap;
+
+use crate::app::App;
+use crate::calendar::stockholm;
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::id::{MentionId, SourceId};
+use crate::jobs::Job;
+use crate::journal::Fact;
+use crate::mention::address;
+use crate::mention::fingerprint::{fingerprint, similarity};
+use crate::mention::store::NewMention;
+use crate::mention::{self, Heard, Hearing, Relevance};
+use crate::source::{self, Post};
+
+/// How alike two texts must be to say the same thing: copies of one news item with another headline are above it.
+const SAME_FROM: f64 = 0.85;
+/// How many earlier texts of one band are compared: syndicated copies are found by the first.
+const COMPARED: i64 = 8;
+
+/// Where posts come from and how.
+#[derive(Debug, Clone, Copy)]
+pub struct From<'a> {
+    /// The source's number.
+    pub source: SourceId,
+    /// The source's key.
+    pub key: &'a str,
+    /// They come by `lyhord import`.
+    pub imported: bool,
+}
+
+/// What became of the posts.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    /// How many posts there were.
+    pub seen: usize,
+    /// How many a rule heard.
+    pub heard: usize,
+    /// How many of those are new.
+    pub new: usize,
+    /// What happened, for the journal.
+    pub facts: Vec<Fact>,
+}
+
+/// Hears and keeps. Enqueues the next step when something new was kept.
+///
+/// # Errors
+/// What the database says.
+pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: Time) -> sqlx::Result<Kept> {
+    let mut kept = Kept { seen: posts.len(), ..Kept::default() };
+    let mut tallies: BTreeMap<(String, &str), i64> = BTreeMap::new();
+    *tallies.entry((format!("source:{}", from.key), "seen")).or_default() += i64::try_from(posts.len()).unwrap_or(0);
+    for post in posts {
+        let site = post.url.as_deref().map(site).unwrap_or_default();
+        let hearing = app.watch.hear(&Heard {
+            title: post.title.as_deref().unwrap_or_default(),
+            text: &post.text,
+            channel: &post.channel,
+            source: from.key,
+            language: post.language.as_deref().unwrap_or_default(),
+            site: &site,
+            kind: post.kind.slug(),
+        });
+        if hearing.relevance == Relevance::No && !post.own {
+            continue;
+        }
+        kept.heard += 1;
+        if let Some(id) = keep_one(tx, from, post, &hearing, &site, now).await? {
+            kept.new += 1;
+            for rule in &hearing.rules {
+                *tallies.entry((format!("rule:{rule}"), "heard")).or_default() += 1;
+            }
+            let body = serde_json::json!({ "source": from.key, "channel": post.channel, "rules": hearing.rules, "imported": from.imported });
+            let kind = "mention.kept";
+            kept.facts.push(Fact { at: now, actor: "lyhord".to_owned(), kind, case: None, mention: Some(id), body });
+        }
+    }
+    *tallies.entry((format!("source:{}", from.key), "heard")).or_default() += i64::try_from(kept.heard).unwrap_or(0);
+    let day = now.zoned(&stockholm()).date().to_string();
+    for ((subject, what), n) in tallies {
+        source::store::tally(tx, &day, &subject, what, n).await?;
+    }
+    if kept.new > 0 {
+        Job::ClassifyMentions.enqueue(tx, now).await?;
+    }
+    Ok(kept)
+}
+
+async fn keep_one(
+    tx: &mut Tx,
+    from: From<'_>,
+    post: &Post,
+    hearing: &Hearing,
+    site: &str,
+    now: Time,
+) -> sqlx::Result<Option<MentionId>> {
+    let print = fingerprint(&post.text);
+    let key = post.url.as_deref().map(address::key);
+    let new = NewMention {
+        source_id: Some(from.source),
+        channel: &post.channel,
+        native_id: &post.native_id,
+        url: post.url.as_deref(),
+        url_key: key.clone(),
+        fingerprint: print.exact,
+        bands: print.bands.to_vec(),
+        thread: post.thread.as_deref(),
+        reply_to: post.reply_to.as_deref(),
+        kind: post.kind.slug(),
+        title: post.title.as_deref(),
+        body: &post.text,
+        html: post.html.as_deref(),
+        author: post.author.as_deref(),
+        language: post.language.as_deref(),
+        site,
+        authored_at: post.authored_at.unwrap_or(now).min(now),
+        updated_at: post.updated_at,
+        seen_at: now,
+        own: post.own,
+        imported: from.imported,
+        hearing: serde_json::to_string(hearing).unwrap_or_else(|_| "{}".to_owned()),
+    };
+    let Some(id) = mention::store::keep(tx, &new, now).await? else { return Ok(None) };
+    let cluster = match mention::store::same(tx, id, key.as_deref(), print.exact).await? {
+        Some(cluster) => cluster,
+        None => alike(tx, id, &post.text, &new.bands).await?.unwrap_or(id),
+    };
+    mention::store::join_cluster(tx, id, cluster, &new.bands).await?;
+    Ok(Some(id))
+}
+
+/// The cluster of an earlier text that nearly says the same.
+async fn alike(tx: &mut Tx, id: MentionId, text: &str, bands: &[i64]) -> sqlx::Result<Option<MentionId>> {
+    for band in bands {
+        for (cluster, other) in mention::store::alike(tx, id, *band, COMPARED).await? {
+            if similarity(text, &other) >= SAME_FROM {
+                return Ok(Some(cluster));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The host of an address, without `www.`; empty when it has none.
+fn site(address: &str) -> String {
+    url::Url::parse(address).ok().and_then(|url| url.host_str().map(address::site_of)).unwrap_or_default()
+}

@@ -1,0 +1,240 @@
+//! The movement: one file a job, named by its verb. This file is the timetable.
+//!
+//! A job finds its work by reading facts, in bounded batches, and each step of the river enqueues the next in the
+//! transaction that wrote its fact. Nothing is promised to a future job: [`timetable`] asks the database what is due
+//! next, sleeps until then, and is woken by whoever writes something that is due sooner.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+
+use crate::app::App;
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::id::SourceId;
+use crate::queue::{self, Lane, Work};
+use crate::{case, chat, source};
+
+pub mod assign_cases;
+pub mod classify_mentions;
+pub mod deliver_messages;
+pub mod hear_staff;
+pub mod keep_posts;
+pub mod open_cases;
+pub mod poll_source;
+pub mod purge;
+pub mod remind_staff;
+pub mod sweep;
+
+/// The bell that says: something may be due sooner than you think.
+pub const TIMETABLE_BELL: &str = "timetable";
+/// The bell that says: a page may show something new.
+pub const WEB_BELL: &str = "web";
+
+/// How many rows one piece of work moves: large enough that the queue's own cost vanishes, small enough that a
+/// transaction stays short.
+pub const BATCH: i64 = 250;
+/// How many sources are put into the queue at a time.
+const SOURCES_AT_A_TIME: i64 = 100;
+/// The timetable looks at least this often (real time), in case a bell was lost.
+const LONGEST_SLEEP: Duration = Duration::from_secs(15);
+/// And at most this often, so that a row that stays due does not spin.
+const SHORTEST_SLEEP: Duration = Duration::from_millis(200);
+/// How often (told time) facts that no job took are looked for, and old rows are cleaned away.
+const SWEEP_EVERY: Duration = Duration::from_mins(1);
+/// How often (told time) what may be purged is purged.
+const PURGE_EVERY: Duration = Duration::from_hours(24);
+
+/// Every job, by the name in its queue row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Job {
+    /// Reads one source and keeps what is about us.
+    PollSource(SourceId),
+    /// Judges mentions that nobody has judged.
+    ClassifyMentions,
+    /// Opens or joins cases for judged mentions.
+    OpenCases,
+    /// Gives new cases an owner and a promise.
+    AssignCases,
+    /// Decides who is told what now, and writes it into the outbox.
+    RemindStaff,
+    /// Sends what the outbox holds.
+    DeliverMessages,
+    /// Finds facts that no job took; cleans the queue.
+    Sweep,
+    /// Purges what a decision says may be purged.
+    Purge,
+}
+
+impl Job {
+    fn work(self) -> Work {
+        let (job, id, lane) = match self {
+            Self::PollSource(id) => ("poll_source", Some(id.0), Lane::Listen),
+            Self::ClassifyMentions => ("classify_mentions", None, Lane::River),
+            Self::OpenCases => ("open_cases", None, Lane::River),
+            Self::AssignCases => ("assign_cases", None, Lane::River),
+            Self::RemindStaff => ("remind_staff", None, Lane::River),
+            Self::DeliverMessages => ("deliver_messages", None, Lane::Speak),
+            Self::Sweep => ("sweep", None, Lane::River),
+            Self::Purge => ("purge", None, Lane::River),
+        };
+        Work { job: job.to_owned(), id, lane }
+    }
+
+    fn of(work: &Work) -> Option<Self> {
+        Some(match (work.job.as_str(), work.id) {
+            ("poll_source", Some(id)) => Self::PollSource(SourceId(id)),
+            ("classify_mentions", _) => Self::ClassifyMentions,
+            ("open_cases", _) => Self::OpenCases,
+            ("assign_cases", _) => Self::AssignCases,
+            ("remind_staff", _) => Self::RemindStaff,
+            ("deliver_messages", _) => Self::DeliverMessages,
+            ("sweep", _) => Self::Sweep,
+            ("purge", _) => Self::Purge,
+            _ => return None,
+        })
+    }
+
+    /// Puts the job into the queue in the transaction that writes its fact.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn enqueue(self, tx: &mut Tx, now: Time) -> sqlx::Result<()> {
+        queue::enqueue(tx, &self.work(), None, now).await.map(|_| ())
+    }
+
+    /// The same, once for a key, however many processes say it.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn enqueue_once(self, tx: &mut Tx, key: &str, now: Time) -> sqlx::Result<bool> {
+        queue::enqueue(tx, &self.work(), Some(key), now).await
+    }
+
+    /// Does the job. `now` is read once here and handed down.
+    ///
+    /// # Errors
+    /// What the job says; [`queue::Never`] when trying again cannot help.
+    pub async fn run(self, app: &App) -> anyhow::Result<()> {
+        let now = app.clock.now();
+        match self {
+            Self::PollSource(id) => poll_source::run(app, id, now).await,
+            Self::ClassifyMentions => classify_mentions::run(app, now).await,
+            Self::OpenCases => open_cases::run(app, now).await,
+            Self::AssignCases => assign_cases::run(app, now).await,
+            Self::RemindStaff => remind_staff::run(app, now).await,
+            Self::DeliverMessages => deliver_messages::run(app).await,
+            Self::Sweep => sweep::run(app, now).await,
+            Self::Purge => purge::run(app, now).await,
+        }
+    }
+}
+
+/// The worker that the queue calls with each piece of work.
+#[must_use]
+pub fn worker(app: Arc<App>) -> queue::Worker {
+    Arc::new(move |work: Work| {
+        let app = Arc::clone(&app);
+        async move {
+            match Job::of(&work) {
+                Some(job) => job.run(&app).await,
+                None => Err(queue::Never(format!("no job is named `{}`", work.job)).into()),
+            }
+        }
+        .boxed()
+    })
+}
+
+/// Puts into the queue what has come due, then sleeps until the next thing is. Runs in every working process; the
+/// keys let one of them win.
+///
+/// # Errors
+/// When the database does not answer; the caller begins again.
+pub async fn timetable(app: &App) -> anyhow::Result<()> {
+    let bell = app.db.signals().bell(TIMETABLE_BELL);
+    loop {
+        let now = app.clock.now();
+        let next = enqueue_due(app, now).await?;
+        let told = next.since(now);
+        let sleep = app.clock.real(told).clamp(SHORTEST_SLEEP, LONGEST_SLEEP);
+        tokio::select! {
+            () = tokio::time::sleep(sleep) => {}
+            () = bell.notified() => {}
+        }
+    }
+}
+
+/// Puts everything that is due at `now` into the queue and says when the next thing is.
+///
+/// # Errors
+/// What the database says.
+pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
+    let mut tx = app.db.read().await?;
+    let looks = case::store::next_look(&mut tx).await?;
+    let sources = source::store::due(&mut tx, now, SOURCES_AT_A_TIME).await?;
+    let polls = source::store::next_due(&mut tx).await?;
+    let messages = chat::store::next_due(&mut tx).await?;
+    drop(tx);
+
+    let look_due = looks.is_some_and(|at| at <= now);
+    let message_due = messages.is_some_and(|at| at <= now);
+    let mut tx = app.db.write().await?;
+    for (id, due) in sources {
+        Job::PollSource(id).enqueue_once(&mut tx, &poll_key(id, due, now), now).await?;
+    }
+    if let Some(at) = looks.filter(|_| look_due) {
+        Job::RemindStaff.enqueue_once(&mut tx, &key("remind", at, now), now).await?;
+    }
+    if let Some(at) = messages.filter(|_| message_due) {
+        Job::DeliverMessages.enqueue_once(&mut tx, &key("deliver", at, now), now).await?;
+    }
+    let sweep = every("sweep", SWEEP_EVERY, now);
+    Job::Sweep.enqueue_once(&mut tx, &sweep.0, now).await?;
+    let purge = every("purge", PURGE_EVERY, now);
+    Job::Purge.enqueue_once(&mut tx, &purge.0, now).await?;
+    tx.commit().await?;
+
+    let waits = [looks, polls, messages, Some(sweep.1)];
+    Ok(waits.into_iter().flatten().filter(|at| *at > now).min().unwrap_or(sweep.1))
+}
+
+/// True when something is due at `now` that no job has done yet.
+///
+/// # Errors
+/// What the database says.
+pub async fn something_due(tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
+    let due = [case::store::next_look(tx).await?, source::store::next_due(tx).await?, chat::store::next_due(tx).await?];
+    Ok(due.into_iter().flatten().any(|at| at <= now))
+}
+
+/// One piece of work for what is due since `at`, and another each second that it stays due.
+fn key(what: &str, at: Time, now: Time) -> String {
+    format!("{what}:{}:{}", at.0, now.0.div_euclid(1_000))
+}
+
+/// One piece of work for a reading that is due since `due`, and another each minute that it stays due: when its reader
+/// was killed, the queue does the work again while the dead one still holds the source, and finds nothing to do.
+fn poll_key(id: SourceId, due: Time, now: Time) -> String {
+    format!("poll:{id}:{}:{}", due.0, now.since(due).as_secs() / 60)
+}
+
+/// The key of the period `now` is in, and when the next period begins.
+fn every(what: &str, period: Duration, now: Time) -> (String, Time) {
+    let period_ms = i64::try_from(period.as_millis()).unwrap_or(i64::MAX);
+    let n = now.0.div_euclid(period_ms);
+    (format!("{what}:{n}"), Time((n + 1).saturating_mul(period_ms)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_stays_due_gets_new_work_and_many_processes_agree_on_it() {
+        let (due, id) = (Time(1_000), SourceId(7));
+        let key = |seconds| poll_key(id, due, due.plus(Duration::from_secs(seconds)));
+        assert_eq!(key(0), key(59));
+        assert_ne!(key(59), key(180), "its reader was killed and its lease has ended");
+    }
+}

@@ -1,0 +1,110 @@
+//! Opens a case for each judged mention that wants an answer, or joins it to the open case it belongs to.
+
+use crate::app::App;
+use crate::case::store::NewCase;
+use crate::case::{self, Author, Opening};
+use crate::classification::{Classification, Flag, Intent};
+use crate::clock::Time;
+use crate::jobs::{BATCH, Job, WEB_BELL};
+use crate::journal::{self, Fact};
+use crate::mention::store::Judged;
+use crate::mention::{self, Hearing};
+
+/// How many letters of a post stand for it in lists.
+const TITLE_LETTERS: usize = 140;
+
+/// Sees to one batch; enqueues itself when there may be more, and the next step when it opened something.
+///
+/// # Errors
+/// What the database says; nothing of the batch is then opened.
+pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
+    let mut tx = app.db.write().await?;
+    let batch = mention::store::unsettled(&mut tx, BATCH).await?;
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let mut facts = Vec::new();
+    let mut opened = false;
+    for judged in &batch {
+        let found = &judged.mention;
+        mention::store::settle(&mut tx, found.id, now).await?;
+        let Ok(verdict) = serde_json::from_str::<Classification>(&judged.verdict) else { continue };
+        let author = if found.own { Author::Ourselves } else { Author::Somebody };
+        let opening = case::opening(&verdict, author, &app.config.other_topics);
+        if !opening.opens() {
+            continue;
+        }
+        let joined = case::store::joinable(&mut tx, &found.channel, found.thread.as_deref(), found.cluster_id).await?;
+        if let Some(case) = joined {
+            case::store::add_mention(&mut tx, case, found.id).await?;
+            let body = serde_json::json!({ "channel": found.channel });
+            facts.push(Fact { mention: Some(found.id), ..Fact::of_case(now, "case.joined", case, body) });
+            continue;
+        }
+        let case = case::store::open(&mut tx, &new_case(app, judged, &verdict, opening), now).await?;
+        opened = true;
+        let body = serde_json::json!({
+            "topic": verdict.topic, "intent": verdict.intent.slug(), "urgency": verdict.urgency.slug(),
+            "channel": found.channel, "authored_at": found.authored_at.to_string(),
+        });
+        facts.push(Fact { mention: Some(found.id), ..Fact::of_case(now, "case.opened", case, body) });
+    }
+    if opened {
+        Job::AssignCases.enqueue(&mut tx, now).await?;
+    }
+    if batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
+        Job::OpenCases.enqueue(&mut tx, now).await?;
+    }
+    tx.ring_on_commit(WEB_BELL);
+    journal::append(&mut tx, &facts).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn new_case<'a>(app: &'a App, judged: &'a Judged, verdict: &'a Classification, opening: Opening) -> NewCase<'a> {
+    let found = &judged.mention;
+    let topic = app.config.organisation.topic(&verdict.topic);
+    let flagged = |flag: Flag| verdict.flags.contains(&flag);
+    NewCase {
+        mention_id: found.id,
+        cluster_id: found.cluster_id,
+        source_id: found.source_id,
+        channel: &found.channel,
+        thread: found.thread.as_deref(),
+        title: first_letters(found.title.as_deref().filter(|title| !title.trim().is_empty()).unwrap_or(&found.body)),
+        words: &found.body,
+        topic: &verdict.topic,
+        intent: verdict.intent.slug(),
+        sentiment: verdict.sentiment.slug(),
+        urgency: verdict.urgency.slug(),
+        place: place_of(&found.hearing),
+        protected: topic.is_some_and(|topic| topic.protected)
+            || flagged(Flag::ProtectedTopic)
+            || flagged(Flag::SelfHarm),
+        restricted: verdict.intent == Intent::Threat || flagged(Flag::Threat) || flagged(Flag::WhistleBlowing),
+        triage: opening == Opening::Triage,
+        arrived_at: found.authored_at.min(found.seen_at),
+        imported: found.imported,
+    }
+}
+
+fn place_of(hearing: &str) -> Option<String> {
+    let hearing: Hearing = serde_json::from_str(hearing).ok()?;
+    hearing.places.into_iter().next()
+}
+
+fn first_letters(text: &str) -> &str {
+    text.char_indices().nth(TITLE_LETTERS).map_or(text, |(end, _)| text.get(..end).unwrap_or(text)).trim()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_is_cut_between_letters() {
+        let long = "å".repeat(TITLE_LETTERS + 5);
+        assert_eq!(first_letters(&long).chars().count(), TITLE_LETTERS);
+        assert_eq!(first_letters(" kort "), "kort");
+    }
+}

@@ -1,0 +1,31 @@
+//! The safety net: facts that no job took are put before one again, and finished work is cleaned away.
+
+use std::time::Duration;
+
+use crate::app::App;
+use crate::clock::Time;
+use crate::jobs::Job;
+use crate::{queue, web};
+
+/// Finished work is kept this long, so that a key that comes again is known.
+const KEEP_WORK: Duration = Duration::from_hours(24);
+
+/// Enqueues each batch job once: a job that finds nothing costs one query, and a fact that was left behind by a
+/// crash waits no longer than to the next sweep.
+///
+/// # Errors
+/// What the database says.
+pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
+    let mut tx = app.db.write().await?;
+    for job in [Job::ClassifyMentions, Job::OpenCases, Job::AssignCases] {
+        job.enqueue(&mut tx, now).await?;
+    }
+    web::store::sweep(&mut tx, now, now.minus(web::throttle::WINDOW)).await?;
+    let machine_now = crate::clock::Clock::System.now();
+    let gone = queue::clean(&mut tx, machine_now.minus(KEEP_WORK)).await?;
+    tx.commit().await?;
+    if gone > 0 {
+        tracing::debug!(gone, "finished work cleaned away");
+    }
+    Ok(())
+}
