@@ -1,0 +1,80 @@
+//! `lyhord check`: everything that is wrong in the configuration at once; with `--online` each source and voice once.
+
+use std::process::ExitCode;
+
+use super::{FOUND_WRONG, Place};
+use crate::app::App;
+use crate::config::Config;
+use crate::config_or_leave;
+use crate::source::store::SourceRow;
+use crate::source::{Cursor, Health};
+
+/// Says what is wrong, or what there is.
+///
+/// # Errors
+/// When the database cannot be opened for `--online`.
+pub async fn run(place: &Place, online: bool) -> anyhow::Result<ExitCode> {
+    let config = config_or_leave!(place);
+    println!(
+        "Allt stämmer: {} källor, {} regler, {} platser, {} enheter, {} anställda, {} ämnen.",
+        config.sources.len(),
+        config.words.rules.len(),
+        config.words.places.len(),
+        config.organisation.units.len(),
+        config.organisation.staff.len(),
+        config.organisation.topics.len(),
+    );
+    for class in config.retention.iter().filter(|class| class.decision.is_none()) {
+        println!("Gallring {}: inget beslut, allt sparas.", class.class);
+    }
+    if online { try_all(config, place).await } else { Ok(ExitCode::SUCCESS) }
+}
+
+async fn try_all(config: Config, place: &Place) -> anyhow::Result<ExitCode> {
+    let app = App::open(config, place.clock.clone()).await?;
+    let mut blind = 0;
+    for setting in app.config.sources.iter().filter(|setting| !setting.paused) {
+        let row = SourceRow::fresh(&setting.key, &setting.name, &setting.address, &setting.channel);
+        match app.read_source(&row, &Cursor::default(), app.clock.now()).await {
+            Ok(poll) => println!("{}: {} inlägg{}", setting.name, poll.posts.len(), remark(poll.remark.as_deref())),
+            Err(fault) => {
+                blind += 1;
+                println!("{}: går inte att läsa ({fault})", setting.name);
+            }
+        }
+    }
+    for channel in app.voices.channels() {
+        println!("{}: inställd", channel.swedish());
+    }
+    Ok(if blind > 0 { ExitCode::from(FOUND_WRONG) } else { ExitCode::SUCCESS })
+}
+
+fn remark(remark: Option<&str>) -> String {
+    remark.map(|remark| format!(" ({remark})")).unwrap_or_default()
+}
+
+impl SourceRow {
+    /// A source as it is before it was ever read.
+    #[must_use]
+    pub fn fresh(key: &str, name: &str, address: &str, channel: &str) -> Self {
+        Self {
+            id: crate::id::SourceId(0),
+            key: key.to_owned(),
+            kind: "feed".to_owned(),
+            name: name.to_owned(),
+            address: address.to_owned(),
+            channel: channel.to_owned(),
+            moved_to: None,
+            enabled: true,
+            cursor: "null".to_owned(),
+            next_poll_at: crate::clock::Time(0),
+            failures: 0,
+            health: Health::Ok.slug().to_owned(),
+            health_since: crate::clock::Time(0),
+            health_why: String::new(),
+            last_try_at: None,
+            last_ok_at: None,
+            last_item_at: None,
+        }
+    }
+}
