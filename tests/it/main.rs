@@ -1,0 +1,14 @@
+//! Journeys and contracts, one test binary.
+
+mod architecture;
+mod contract;
+mod fake_feed;
+mod fake_telegram;
+mod harness;
+mod kill;
+mod operations;
+mod pages;
+mod policy;
+mod postgres;
+mod running;
+mod story;

@@ -1,0 +1,152 @@
+//! What an operator does on the command line, as a new user would.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use lyhord::app::App;
+use lyhord::clock::Clock;
+use lyhord::config::Retention;
+use lyhord::jobs::purge::{PurgeError, purge};
+
+use crate::harness::{ENGINES, at, database};
+use crate::running::config;
+
+const SERVICE: &str = "[municipality]\nname = \"Ale kommun\"\ncontact = \"x\"\nbase_url = \"http://localhost/\"\n";
+
+fn lyhord(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_lyhord"))
+        .args([
+            "--config",
+            &folder.display().to_string(),
+            "--database",
+            &format!("sqlite:{}/l.sqlite", folder.display()),
+        ])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn shipped() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in lyhord::config::FILES {
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
+        std::fs::copy(from, folder.path().join(name)).unwrap();
+    }
+    folder
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn the_shipped_configuration_is_without_fault() {
+    let folder = shipped();
+    let said = lyhord(folder.path(), &["check"]);
+    assert!(said.status.success(), "{}", text(&said));
+}
+
+#[test]
+fn every_fault_is_said_at_once_with_file_line_and_the_nearest_name() {
+    let folder = shipped();
+    let append = |name: &str, line: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("{}\n{line}\n", std::fs::read_to_string(&path).unwrap())).unwrap();
+    };
+    append(
+        "sources.toml",
+        "[[source]]\nkey = \"x\"\nname = \"X\"\nkind = \"fed\"\naddress = \"https://example.se/\"\nintervall_minutes = 30",
+    );
+    append("lyhord.toml", "[databas]\naddress = \"sqlite:x\"");
+    let said = lyhord(folder.path(), &["check"]);
+    let text = text(&said);
+    assert_eq!(said.status.code(), Some(1), "{text}");
+    for expected in [
+        "sources.toml:",
+        "did you mean `feed`",
+        "did you mean `interval_minutes`",
+        "lyhord.toml:",
+        "did you mean `database`",
+    ] {
+        assert!(text.contains(expected), "{expected} is missing in:\n{text}");
+    }
+}
+
+#[test]
+fn the_way_and_the_time_are_told_before_anything_happens() {
+    let folder = shipped();
+    let way = text(&lyhord(folder.path(), &["route", "Brunt vatten i kranen i Nödinge, är det farligt?", "--explain"]));
+    assert!(way.contains("VA-enheten") && way.contains("Första svar senast"), "{way}");
+    let due = text(&lyhord(folder.path(), &["due", "--from", "2026-11-20T15:00:00+01:00", "--hours", "4", "--json"]));
+    assert!(due.contains("\"due_at\":\"2026-11-23T10:30:00+01:00\""), "{due}");
+    let days =
+        text(&lyhord(folder.path(), &["due", "--from", "2026-03-27T15:00:00+01:00", "--working-days", "1", "--json"]));
+    assert!(days.contains("\"due_at\":\"2026-03-30T15:00:00+02:00\""), "{days}");
+    let wrong = lyhord(
+        folder.path(),
+        &["due", "--from", "2026-11-20T15:00:00+01:00", "--hours", "4", "--calendar", "kontaktcentr"],
+    );
+    assert!(text(&wrong).contains("did you mean `kontaktcenter`"), "{}", text(&wrong));
+}
+
+#[test]
+fn a_feed_is_printed_as_one_object_a_line() {
+    let folder = shipped();
+    let feed = folder.path().join("feed.xml");
+    std::fs::write(&feed, "<rss version=\"2.0\"><channel><title>T</title><language>sv</language><item><guid>https://a.se/1</guid><link>https://a.se/1</link><title>Brunt vatten</title><description>&lt;p&gt;I &lt;b&gt;Nol&lt;/b&gt;&lt;/p&gt;</description><pubDate>Mon, 23 Nov 2026 08:00:00 +0100</pubDate></item></channel></rss>").unwrap();
+    let said = lyhord(folder.path(), &["feed", &feed.display().to_string(), "--json"]);
+    let line: serde_json::Value = serde_json::from_slice(&said.stdout).unwrap();
+    assert_eq!(line["id"], "https://a.se/1");
+    assert_eq!((line["title"].as_str(), line["text"].as_str()), (Some("Brunt vatten"), Some("I Nol")));
+    assert_eq!((line["published_at"].as_str(), line["language"].as_str()), (Some("2026-11-23T07:00:00Z"), Some("sv")));
+}
+
+#[test]
+fn imported_posts_are_kept_once_and_a_faulty_line_is_said_with_its_number() {
+    let folder = shipped();
+    let file = folder.path().join("posts.ndjson");
+    let post = |id: u32, text: &str| {
+        format!("{{\"id\":\"{id}\",\"text\":\"{text}\",\"authored_at\":\"2026-11-20T08:00:00+01:00\"}}\n")
+    };
+    std::fs::write(
+        &file,
+        post(1, "Brunt vatten i kranen i Nödinge?") + &post(2, "En pale ale på krogen") + "{\"id\":3}\n",
+    )
+    .unwrap();
+    let path = file.display().to_string();
+    let first = lyhord(folder.path(), &["import", &path]);
+    assert_eq!(first.status.code(), Some(1));
+    assert!(text(&first).contains("posts.ndjson:3:") && text(&first).contains("1 är nya"), "{}", text(&first));
+    let second = text(&lyhord(folder.path(), &["import", &path]));
+    assert!(second.contains("0 är nya"), "{second}");
+    let verified = lyhord(folder.path(), &["journal", "verify"]);
+    assert!(verified.status.success() && text(&verified).contains("Kedjan håller"), "{}", text(&verified));
+    let dry = text(&lyhord(folder.path(), &["remind", "--dry-run"]));
+    assert!(dry.contains("Inget ärende väntar"), "{dry}");
+}
+
+#[test]
+fn nobody_is_invited_who_does_not_work_here() {
+    let folder = shipped();
+    let said = lyhord(folder.path(), &["invite", "nobody-at-all"]);
+    assert_eq!(said.status.code(), Some(3), "{}", text(&said));
+}
+
+/// REF-14: without a decision nothing goes, and the command says so with its exit code.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_purged_without_a_decision() {
+    let folder = shipped();
+    let said = lyhord(folder.path(), &["purge"]);
+    assert_eq!(said.status.code(), Some(1), "{}", text(&said));
+    assert!(text(&said).contains("retention class R1 has no decision"), "{}", text(&said));
+    for engine in ENGINES {
+        let database = database(engine);
+        let app = App::open(config(SERVICE, "", &database.address), Clock::manual(at(0, 8, 0))).await.unwrap();
+        let class = Retention { class: "R1".into(), keep_days: 90, decision: None };
+        let refused = purge(&app, &class, app.clock.now()).await.unwrap_err();
+        assert!(matches!(refused, PurgeError::NoDecision(_)), "{refused}");
+        let decided = Retention { decision: Some("KS 2026/1".into()), ..class };
+        assert_eq!(purge(&app, &decided, app.clock.now()).await.unwrap(), 0);
+    }
+}
