@@ -1,0 +1,165 @@
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// In these tests 127.0.0.2 plays the public internet, and 127.0.0.1 the inner network.
+fn client() -> Client {
+    let limits = Limits {
+        head: Duration::from_secs(5),
+        chunk: Duration::from_millis(200),
+        total: Duration::from_secs(10),
+        body_bytes: 1_000_000,
+        ..Limits::default()
+    };
+    Client::judged("https://ale.example/lyhord", limits, |ip| ip == IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))).unwrap()
+}
+
+/// A server that gives each question the next answer, and the last one for ever; counts the questions and keeps them.
+struct Server {
+    url: String,
+    asked: Arc<AtomicUsize>,
+    heads: Arc<std::sync::Mutex<Vec<String>>>,
+}
+
+async fn server(host: &str, answers: Vec<Vec<u8>>) -> Server {
+    let listener = TcpListener::bind((host, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let heads: Arc<std::sync::Mutex<Vec<String>>> = Arc::default();
+    let (count, kept) = (Arc::clone(&asked), Arc::clone(&heads));
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = vec![0; 8_192];
+            let read = stream.read(&mut head).await.unwrap_or(0);
+            kept.lock().unwrap().push(String::from_utf8_lossy(&head[..read]).into_owned());
+            let number = count.fetch_add(1, Ordering::SeqCst);
+            let answer = answers.get(number).or(answers.last()).cloned().unwrap_or_default();
+            let _ = stream.write_all(&answer).await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    Server { url, asked, heads }
+}
+
+fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\nconnection: close\r\n{headers}\r\n{body}").into_bytes()
+}
+
+fn ask(url: &str, reach: Reach) -> Fetch<'_> {
+    Fetch { url, etag: None, last_modified: None, reach, accept: "*/*" }
+}
+
+#[tokio::test]
+async fn it_says_who_it_is_and_what_it_has() {
+    let server = server("127.0.0.2", vec![answer("304 Not Modified", "etag: \"b\"\r\n", "")]).await;
+    let fetch = Fetch { etag: Some("\"a\""), last_modified: Some("igår"), ..ask(&server.url, Reach::Public) };
+    let fetch = Fetch { last_modified: Some("Mon, 23 Nov 2026 08:00:00 GMT"), ..fetch };
+    let fetched = client().fetch(&fetch).await.unwrap();
+    assert!(fetched.not_modified && fetched.etag.as_deref() == Some("\"b\""));
+    let head = server.heads.lock().unwrap()[0].to_lowercase();
+    for part in
+        ["lyhord/", "(+https://ale.example/lyhord)", "if-none-match: \"a\"", "if-modified-since: mon", "gzip", "br"]
+    {
+        assert!(head.contains(part), "{part} in {head}");
+    }
+}
+
+#[tokio::test]
+async fn an_inner_address_is_refused_by_number_by_name_and_after_a_redirect() {
+    let inner = server("127.0.0.1", vec![answer("200 OK", "", "hemligt")]).await;
+    let to_inner = format!("location: {}\r\n", inner.url);
+    let outer = server("127.0.0.2", vec![answer("302 Found", &to_inner, "")]).await;
+    let by_name = inner.url.replace("127.0.0.1", "localhost");
+    for url in [&inner.url, &by_name, &outer.url] {
+        let error = client().fetch(&ask(url, Reach::Public)).await.unwrap_err();
+        assert!(matches!(error, FetchError::Refused(_)), "{url}: {error:?}");
+    }
+    assert_eq!(inner.asked.load(Ordering::SeqCst), 0);
+    assert_eq!(client().fetch(&ask(&inner.url, Reach::Local)).await.unwrap().body, "hemligt");
+}
+
+#[tokio::test]
+async fn only_a_wholly_permanent_move_is_a_new_address() {
+    let goal = server("127.0.0.2", vec![answer("200 OK", "", "framme")]).await;
+    let to = |url: &str| format!("location: {url}/x#del\r\n");
+    let permanent = server("127.0.0.2", vec![answer("308 Permanent Redirect", &to(&goal.url), "")]).await;
+    let first = server("127.0.0.2", vec![answer("301 Moved", &to(&permanent.url), "")]).await;
+    let fetched = client().fetch(&ask(&first.url, Reach::Public)).await.unwrap();
+    assert_eq!(fetched.permanent_url, Some(format!("{}/x", goal.url)));
+    let passing = server("127.0.0.2", vec![answer("302 Found", &to(&permanent.url), "")]).await;
+    let fetched = client().fetch(&ask(&passing.url, Reach::Public)).await.unwrap();
+    assert_eq!((fetched.permanent_url, fetched.body), (None, "framme".into()));
+}
+
+#[tokio::test]
+async fn a_ring_of_redirects_comes_to_an_end() {
+    let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let ring = server("127.0.0.2", vec![answer("301 Moved", "location: /\r\n", "")]).await;
+    assert_eq!(client().fetch(&ask(&ring.url, Reach::Public)).await.unwrap_err(), FetchError::Redirects);
+    let other = client().fetch(&ask(&url, Reach::Public)).await.unwrap_err();
+    assert!(matches!(other, FetchError::Unreachable(_)), "{other:?}");
+}
+
+#[tokio::test]
+async fn a_bomb_costs_no_more_than_the_cap() {
+    let mut bomb = answer("200 OK", "content-encoding: gzip\r\n", "");
+    bomb.extend_from_slice(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+    // One fixed Huffman block: a zero, then "258 times the byte before", over and over (code 285, distance 1).
+    let mut bits = "110".to_owned() + "00110000";
+    bits.push_str(&"1100010100000".repeat(200_000)); // 50 MB
+    for byte in bits.as_bytes().chunks(8) {
+        bomb.push(byte.iter().enumerate().map(|(place, bit)| (bit - b'0') << place).sum());
+    }
+    let server = server("127.0.0.2", vec![bomb]).await;
+    let error = client().fetch(&ask(&server.url, Reach::Public)).await.unwrap_err();
+    assert_eq!(error, FetchError::TooLarge(1_000_000));
+}
+
+#[tokio::test]
+async fn a_slow_drip_is_let_go() {
+    let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 8_192]).await;
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n<rss>").await;
+        std::future::pending::<()>().await;
+    });
+    let error = client().fetch(&ask(&url, Reach::Public)).await.unwrap_err();
+    assert!(matches!(error, FetchError::TimedOut(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_kept_and_said_to_be_broken() {
+    let server = server("127.0.0.2", vec![answer("200 OK", "content-length: 999\r\n", "<rss>")]).await;
+    let fetched = client().fetch(&ask(&server.url, Reach::Public)).await.unwrap();
+    assert_eq!((fetched.complete, fetched.body), (false, "<rss>".into()));
+}
+
+#[tokio::test]
+async fn a_429_closes_its_host_for_all_but_not_for_our_own_machines() {
+    for (host, reach, asked) in [("127.0.0.2", Reach::Public, 1), ("127.0.0.1", Reach::Local, 2)] {
+        let server = server(host, vec![answer("429 Too Many Requests", "retry-after: 60\r\n", "")]).await;
+        let client = client();
+        assert_eq!(client.fetch(&ask(&server.url, reach)).await.unwrap().status, 429);
+        let second = client.fetch(&ask(&format!("{}/b", server.url), reach)).await;
+        assert_eq!(matches!(second, Err(FetchError::Paused(_))), reach == Reach::Public, "{second:?}");
+        assert_eq!(server.asked.load(Ordering::SeqCst), asked);
+    }
+}
+
+#[tokio::test]
+async fn a_gzip_that_breaks_off_gives_what_could_be_unpacked_or_a_fault_and_never_a_whole() {
+    let mut half = answer("200 OK", "content-encoding: gzip\r\n", "");
+    half.extend_from_slice(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
+    let server = server("127.0.0.2", vec![half]).await;
+    let answer = client().fetch(&ask(&server.url, Reach::Public)).await;
+    assert!(answer.as_ref().map_or(true, |fetched| !fetched.complete), "{answer:?}");
+}
