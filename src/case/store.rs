@@ -465,16 +465,6 @@ pub async fn loads(tx: &mut Tx) -> sqlx::Result<Vec<(String, i64, Option<Time>)>
         .fetch_all(c).await)
 }
 
-/// How many other mentions stand in the same cluster as each of these cases: `(case, mentions)`.
-///
-/// # Errors
-/// What the database says.
-pub async fn mention_counts(tx: &mut Tx, first: CaseId, last: CaseId) -> sqlx::Result<Vec<(CaseId, i64)>> {
-    on!(tx, c => sqlx::query_as(
-        "select case_id, count(*) from case_mentions where case_id between $1 and $2 group by case_id having count(*) > 1")
-        .bind(first).bind(last).fetch_all(c).await)
-}
-
 /// Wipes the words of cases closed before `before` whose intent stands in `intents` (`|a|b|`): the posts, the answers
 /// and what search knows. Numbers, times and the journal stay. Returns how many cases.
 ///

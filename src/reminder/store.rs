@@ -56,17 +56,6 @@ pub async fn of_case(tx: &mut Tx, case: CaseId) -> sqlx::Result<Vec<ReminderRow>
         .bind(case).fetch_all(c).await)
 }
 
-/// What has been decided about each case of a span of numbers, oldest first.
-///
-/// # Errors
-/// What the database says.
-pub async fn between(tx: &mut Tx, first: CaseId, last: CaseId) -> sqlx::Result<Vec<ReminderRow>> {
-    on!(tx, c => sqlx::query_as(
-        "select id, case_id, recipient, due_at, stage, round, decided_at, message_id from reminders
-         where case_id between $1 and $2 order by id")
-        .bind(first).bind(last).fetch_all(c).await)
-}
-
 /// A silence that is running or yet to come.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct SilenceRow {
