@@ -9,11 +9,12 @@ use crate::assignment::rota::Hours;
 use crate::assignment::{self, Matter};
 use crate::case::store::{Assigned, CaseRow};
 use crate::case::{self, Asked, promise};
-use crate::classification::{self, Classification, Intent, Urgency};
+use crate::classification::{Classification, Intent, Urgency};
 use crate::clock::Time;
+use crate::id::MentionId;
 use crate::jobs::{BATCH, Job, WEB_BELL};
 use crate::journal::{self, Fact};
-use crate::mention;
+use crate::mention::{self, store::Judged};
 
 /// Assigns one batch; enqueues itself when there may be more, and the reminders when it assigned something.
 ///
@@ -32,10 +33,17 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         .collect();
     let absences = absences(&assignment::store::absences(&mut tx, now).await?);
     let mut facts = Vec::with_capacity(batch.len());
+    let opened_by: Vec<MentionId> = batch.iter().map(|row| row.mention_id).collect();
+    let judged: BTreeMap<MentionId, Judged> = mention::store::judged(&mut tx, &opened_by)
+        .await?
+        .into_iter()
+        .map(|judged| (judged.mention.id, judged))
+        .collect();
     for row in &batch {
-        let verdict = classification::store::standing(&mut tx, row.mention_id).await?;
-        let words = mention::store::find(&mut tx, row.mention_id).await?.map(|found| found.body).unwrap_or_default();
-        let given = give(app, row, verdict.as_ref(), &words, &candidates(&loads), &absences, now);
+        let judged = judged.get(&row.mention_id);
+        let verdict = judged.and_then(|judged| serde_json::from_str::<Classification>(&judged.verdict).ok());
+        let words = judged.map(|judged| judged.mention.body.as_str()).unwrap_or_default();
+        let given = give(app, row, verdict.as_ref(), words, &candidates(&loads), &absences, now);
         case::store::assign(&mut tx, &given.row(row), now).await?;
         let load = loads.entry(given.owner.clone()).or_default();
         *load = (load.0.saturating_add(1), Some(now));

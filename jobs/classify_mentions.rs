@@ -18,6 +18,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     if batch.is_empty() {
         return Ok(());
     }
+    let mut verdicts = Vec::with_capacity(batch.len());
     let mut facts = Vec::with_capacity(batch.len());
     for found in &batch {
         let subject = Subject {
@@ -28,8 +29,6 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
             heard: serde_json::from_str::<Hearing>(&found.hearing).ok().map(|hearing| hearing.relevance),
         };
         let verdict = judge.classify(&subject);
-        let id = classification::store::keep(&mut tx, found.id, &verdict, now).await?;
-        mention::store::judged_as(&mut tx, found.id, id).await?;
         facts.push(Fact {
             at: now,
             actor: verdict.by.clone(),
@@ -41,7 +40,9 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
                 "relevance": verdict.relevance, "unsure": verdict.unsure,
             }),
         });
+        verdicts.push((found.id, verdict));
     }
+    classification::store::let_stand(&mut tx, &verdicts, now).await?;
     Job::OpenCases.enqueue(&mut tx, now).await?;
     if batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
         Job::ClassifyMentions.enqueue(&mut tx, now).await?;

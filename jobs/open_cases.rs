@@ -5,6 +5,7 @@ use crate::case::store::NewCase;
 use crate::case::{self, Author, Opening};
 use crate::classification::{Classification, Flag, Intent};
 use crate::clock::Time;
+use crate::id::MentionId;
 use crate::jobs::{BATCH, Job, WEB_BELL};
 use crate::journal::{self, Fact};
 use crate::mention::store::Judged;
@@ -23,11 +24,12 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     if batch.is_empty() {
         return Ok(());
     }
+    let seen_to: Vec<MentionId> = batch.iter().map(|judged| judged.mention.id).collect();
+    mention::store::settle(&mut tx, &seen_to, now).await?;
     let mut facts = Vec::new();
     let mut opened = false;
     for judged in &batch {
         let found = &judged.mention;
-        mention::store::settle(&mut tx, found.id, now).await?;
         let Ok(verdict) = serde_json::from_str::<Classification>(&judged.verdict) else { continue };
         let author = if found.own { Author::Ourselves } else { Author::Somebody };
         let opening = case::opening(&verdict, author, &app.config.other_topics);

@@ -81,10 +81,9 @@ impl Known {
         let absences = assignment::store::absences(tx, now).await?;
         let silences = reminder::store::silences(tx, now).await?;
         let mut sent: BTreeMap<CaseId, Vec<ReminderRow>> = BTreeMap::new();
-        for case in cases {
-            if case.round > 0 {
-                sent.insert(case.id, reminder::store::of_case(tx, case.id).await?);
-            }
+        let ids: Vec<CaseId> = cases.iter().map(|case| case.id).collect();
+        for row in reminder::store::of_cases(tx, &ids).await? {
+            sent.entry(row.case_id).or_default().push(row);
         }
         Ok(Self { absences, silences, sent })
     }

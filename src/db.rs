@@ -119,6 +119,25 @@ macro_rules! on {
     };
 }
 
+/// Ids as one parameter of a statement: a JSON list, which [`Engine::each_of_first`] unfolds. A batch is then asked for
+/// in one statement whatever its size.
+#[must_use]
+pub fn listed(ids: impl IntoIterator<Item = i64>) -> String {
+    let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
+    format!("[{}]", ids.join(","))
+}
+
+impl Engine {
+    /// The ids of the list that is bound as `$1`, as a sub-query.
+    #[must_use]
+    pub fn each_of_first(self) -> &'static str {
+        match self {
+            Self::Sqlite => "(select value from json_each($1))",
+            Self::Postgres => "(select cast(value as bigint) from json_array_elements_text(cast($1 as json)))",
+        }
+    }
+}
+
 /// Bells that ring when a transaction that wrote work is committed. A bell is named after what it wakes.
 #[derive(Debug, Clone, Default)]
 pub struct Signals(Arc<Mutex<std::collections::BTreeMap<&'static str, Arc<Notify>>>>);

@@ -15,6 +15,8 @@ use crate::on;
 
 /// The hash before the first entry.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// How many lines one statement writes: eight values each, well below the 32,766 that `SQLite` takes.
+const ROWS_AT_A_TIME: usize = 500;
 /// How many entries are read at a time when the chain is verified; bounds the memory.
 const VERIFY_PAGE: i64 = 2_000;
 
@@ -88,16 +90,23 @@ pub async fn append(tx: &mut Tx, facts: &[Fact]) -> sqlx::Result<()> {
         return Ok(());
     }
     let (mut seq, mut hash) = end_of_chain(tx).await?;
-    for fact in facts {
-        seq += 1;
-        let body = fact.body.to_string();
-        hash = link(&hash, seq, fact.at, &fact.actor, fact.kind, fact.case, fact.mention, &body);
-        on!(tx, c => sqlx::query(
-            "insert into journal (seq, at, actor, kind, case_id, mention_id, body, hash)
-             values ($1, $2, $3, $4, $5, $6, $7, $8)")
-            .bind(seq).bind(fact.at).bind(&fact.actor).bind(fact.kind).bind(fact.case).bind(fact.mention)
-            .bind(&body).bind(&hash)
-            .execute(c).await.map(|_| ()))?;
+    for facts in facts.chunks(ROWS_AT_A_TIME) {
+        let mut lines = Vec::with_capacity(facts.len());
+        for fact in facts {
+            seq += 1;
+            let body = fact.body.to_string();
+            hash = link(&hash, seq, fact.at, &fact.actor, fact.kind, fact.case, fact.mention, &body);
+            lines.push((seq, fact, body, hash.clone()));
+        }
+        on!(tx, c => {
+            let begin = "insert into journal (seq, at, actor, kind, case_id, mention_id, body, hash) ";
+            let mut sql = sqlx::QueryBuilder::new(begin);
+            sql.push_values(&lines, |mut row, (seq, fact, body, hash)| {
+                row.push_bind(seq).push_bind(fact.at).push_bind(&fact.actor).push_bind(fact.kind);
+                row.push_bind(fact.case).push_bind(fact.mention).push_bind(body).push_bind(hash);
+            });
+            sql.build().execute(c).await.map(|_| ())
+        })?;
     }
     on!(tx, c => sqlx::query("update journal_end set seq = $1, hash = $2")
         .bind(seq).bind(&hash).execute(c).await.map(|_| ()))

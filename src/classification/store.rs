@@ -2,7 +2,7 @@
 
 use super::Classification;
 use crate::clock::Time;
-use crate::db::Tx;
+use crate::db::{Tx, listed};
 use crate::id::{ClassificationId, MentionId};
 use crate::mention::Relevance;
 use crate::on;
@@ -24,6 +24,36 @@ pub async fn keep(
         .bind(mention).bind(slug(verdict.relevance)).bind(&verdict.topic).bind(verdict.intent.slug())
         .bind(verdict.urgency.slug()).bind(verdict.sentiment.slug()).bind(&json).bind(&verdict.by).bind(now)
         .fetch_one(c).await)
+}
+
+/// Keeps the judgements of a batch and lets each stand for its mention.
+///
+/// # Errors
+/// What the database says.
+pub async fn let_stand(tx: &mut Tx, batch: &[(MentionId, Classification)], now: Time) -> sqlx::Result<()> {
+    if batch.is_empty() {
+        return Ok(());
+    }
+    let json = |verdict: &Classification| serde_json::to_string(verdict);
+    let rows: Result<Vec<_>, _> = batch.iter().map(|(id, verdict)| Ok((id, verdict, json(verdict)?))).collect();
+    let rows = rows.map_err(|fault: serde_json::Error| sqlx::Error::Encode(Box::new(fault)))?;
+    on!(tx, c => {
+        let mut sql = sqlx::QueryBuilder::new(
+            "insert into classifications (mention_id, relevance, topic, intent, urgency, sentiment, verdict, judged_by, judged_at) ");
+        sql.push_values(&rows, |mut row, (id, verdict, json)| {
+            row.push_bind(**id).push_bind(slug(verdict.relevance)).push_bind(&verdict.topic);
+            row.push_bind(verdict.intent.slug()).push_bind(verdict.urgency.slug()).push_bind(verdict.sentiment.slug());
+            row.push_bind(json).push_bind(&verdict.by).push_bind(now);
+        });
+        sql.build().execute(c).await.map(|_| ())
+    })?;
+    let sql = sqlx::AssertSqlSafe(format!(
+        "update mentions set classification_id = (select max(j.id) from classifications j where j.mention_id = mentions.id)
+         where id in {}",
+        tx.engine().each_of_first()
+    ));
+    let ids = listed(batch.iter().map(|(id, _)| id.0));
+    on!(tx, c => sqlx::query(sql).bind(&ids).execute(c).await.map(|_| ()))
 }
 
 /// The judgement that stands for a mention.

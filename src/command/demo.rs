@@ -162,7 +162,7 @@ async fn seen(app: &App, now: Time) -> sqlx::Result<Vec<DemoCase>> {
     let mut cases = Vec::with_capacity(rows.len());
     for row in &rows {
         let post = mention::store::find(&mut tx, row.mention_id).await?.and_then(|found| found.url).unwrap_or_default();
-        let reminded = reminder::store::of_case(&mut tx, row.id).await?;
+        let reminded = reminder::store::of_cases(&mut tx, &[row.id]).await?;
         let mine = reminded.iter().filter(|sent| Some(&sent.recipient) == row.owner.as_ref());
         // The notice itself is no reminder: it is what somebody can forget.
         let reminded_at = mine.filter(|sent| sent.stage != "notice").map(|sent| sent.decided_at).max();

@@ -1,7 +1,7 @@
 //! All SQL about mentions: kept once by (channel, native id), joined to others that say the same thing.
 
 use crate::clock::Time;
-use crate::db::{Engine, Tx};
+use crate::db::{Engine, Tx, listed};
 use crate::id::{CaseId, ClassificationId, MentionId, SourceId};
 use crate::on;
 
@@ -160,11 +160,16 @@ pub async fn alike(tx: &mut Tx, id: MentionId, band: i64, limit: i64) -> sqlx::R
 pub async fn join_cluster(tx: &mut Tx, id: MentionId, cluster: MentionId, bands: &[i64]) -> sqlx::Result<()> {
     on!(tx, c => sqlx::query("update mentions set cluster_id = $2 where id = $1")
         .bind(id).bind(cluster).execute(c).await.map(|_| ()))?;
-    for band in bands {
-        on!(tx, c => sqlx::query("insert into mention_bands (band, mention_id) values ($1, $2) on conflict do nothing")
-            .bind(*band).bind(id).execute(c).await.map(|_| ()))?;
+    if bands.is_empty() {
+        return Ok(());
     }
-    Ok(())
+    on!(tx, c => {
+        let mut sql = sqlx::QueryBuilder::new("insert into mention_bands (band, mention_id) ");
+        sql.push_values(bands, |mut row, band| {
+            row.push_bind(*band).push_bind(id);
+        });
+        sql.push(" on conflict do nothing").build().execute(c).await.map(|_| ())
+    })
 }
 
 /// Mentions that nobody has judged yet, oldest first; a second worker gets others.
@@ -205,6 +210,20 @@ pub async fn unsettled(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<Judged>> {
     on!(tx, c => sqlx::query_as(sql).bind(limit).fetch_all(c).await)
 }
 
+/// These mentions with the judgements that stand for them; those that are not judged are left out.
+///
+/// # Errors
+/// What the database says.
+pub async fn judged(tx: &mut Tx, ids: &[MentionId]) -> sqlx::Result<Vec<Judged>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select {COLUMNS}, j.verdict from mentions m join classifications j on j.id = m.classification_id
+         where m.id in {}",
+        tx.engine().each_of_first()
+    ));
+    let ids = listed(ids.iter().map(|id| id.0));
+    on!(tx, c => sqlx::query_as(sql).bind(&ids).fetch_all(c).await)
+}
+
 fn skip_locked(tx: &Tx) -> &'static str {
     match tx.engine() {
         Engine::Sqlite => "",
@@ -212,13 +231,15 @@ fn skip_locked(tx: &Tx) -> &'static str {
     }
 }
 
-/// Notes that a mention has been seen to: it opened a case, joined one, or wants no answer.
+/// Notes that these mentions have been seen to: each opened a case, joined one, or wants no answer.
 ///
 /// # Errors
 /// What the database says.
-pub async fn settle(tx: &mut Tx, id: MentionId, now: Time) -> sqlx::Result<()> {
-    on!(tx, c => sqlx::query("update mentions set settled_at = $2 where id = $1")
-        .bind(id).bind(now).execute(c).await.map(|_| ()))
+pub async fn settle(tx: &mut Tx, ids: &[MentionId], now: Time) -> sqlx::Result<()> {
+    let sql =
+        sqlx::AssertSqlSafe(format!("update mentions set settled_at = $2 where id in {}", tx.engine().each_of_first()));
+    let ids = listed(ids.iter().map(|id| id.0));
+    on!(tx, c => sqlx::query(sql).bind(&ids).bind(now).execute(c).await.map(|_| ()))
 }
 
 /// Lets a judgement stand for a mention.

@@ -1,7 +1,7 @@
 //! All SQL about what has been said to whom, and about silences.
 
 use crate::clock::Time;
-use crate::db::Tx;
+use crate::db::{Tx, listed};
 use crate::id::{CaseId, MessageId, ReminderId};
 use crate::on;
 
@@ -45,15 +45,18 @@ pub async fn put(
         .bind(case).bind(recipient).bind(due_at).bind(stage).bind(round).bind(now).fetch_optional(c).await)
 }
 
-/// What has been decided about a case, oldest first.
+/// What has been decided about these cases, oldest first.
 ///
 /// # Errors
 /// What the database says.
-pub async fn of_case(tx: &mut Tx, case: CaseId) -> sqlx::Result<Vec<ReminderRow>> {
-    on!(tx, c => sqlx::query_as(
+pub async fn of_cases(tx: &mut Tx, cases: &[CaseId]) -> sqlx::Result<Vec<ReminderRow>> {
+    let sql = sqlx::AssertSqlSafe(format!(
         "select id, case_id, recipient, due_at, stage, round, decided_at, message_id from reminders
-         where case_id = $1 order by id")
-        .bind(case).fetch_all(c).await)
+         where case_id in {} order by id",
+        tx.engine().each_of_first()
+    ));
+    let cases = listed(cases.iter().map(|case| case.0));
+    on!(tx, c => sqlx::query_as(sql).bind(&cases).fetch_all(c).await)
 }
 
 /// A silence that is running or yet to come.

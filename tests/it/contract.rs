@@ -209,9 +209,12 @@ async fn a_post_is_kept_once_and_joined_to_those_that_say_the_same() {
         mention::store::judged_as(&mut tx, first, judged).await.unwrap();
         assert_eq!(classification::store::standing(&mut tx, first).await.unwrap().unwrap(), a_verdict());
         assert_eq!(classification::store::standing(&mut tx, second).await.unwrap(), None);
+        classification::store::let_stand(&mut tx, &[(first, a_verdict())], later(1)).await.unwrap();
+        let of_both = mention::store::judged(&mut tx, &[first, second]).await.unwrap();
+        assert_eq!(of_both.iter().map(|j| j.mention.id).collect::<Vec<_>>(), [first]);
         let unsettled = mention::store::unsettled(&mut tx, 9).await.unwrap();
         assert_eq!(unsettled.iter().map(|j| j.mention.id).collect::<Vec<_>>(), [first]);
-        mention::store::settle(&mut tx, first, NOW).await.unwrap();
+        mention::store::settle(&mut tx, &[first], NOW).await.unwrap();
         assert!(mention::store::unsettled(&mut tx, 9).await.unwrap().is_empty());
         assert_eq!(mention::store::find(&mut tx, first).await.unwrap().unwrap().body, "brunt vatten i Nol");
         assert_eq!(mention::store::latest(&mut tx, 1).await.unwrap()[0].id, second);
@@ -349,7 +352,7 @@ async fn a_thing_is_decided_once_and_carried_by_one_message() {
         let third = chat::store::claim(&mut tx, later(300), later(400), 9).await.unwrap();
         chat::store::said(&mut tx, &third[0], "tg-1", later(301)).await.unwrap();
         assert_eq!(chat::store::states(&mut tx).await.unwrap(), [("sent".to_owned(), 1)]);
-        assert_eq!(reminder::store::of_case(&mut tx, case).await.unwrap()[0].message_id, Some(message));
+        assert_eq!(reminder::store::of_cases(&mut tx, &[case]).await.unwrap()[0].message_id, Some(message));
         assert_eq!(chat::store::purge_old(&mut tx, later(1), 9).await.unwrap(), 1);
         tx.commit().await.unwrap();
     })
