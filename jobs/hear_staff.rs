@@ -18,7 +18,7 @@ use crate::chat::{self, Act, Answer, Channel, Hear, Keep, Nonce, NotKept, Speake
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::CaseId;
-use crate::jobs::remind_staff::standing;
+use crate::jobs::write_messages::standing;
 use crate::jobs::{TIMETABLE_BELL, WEB_BELL};
 use crate::response::acts::{self, Receiver};
 use crate::response::{Done, Refused};

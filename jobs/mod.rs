@@ -26,6 +26,7 @@ pub mod poll_source;
 pub mod purge;
 pub mod remind_staff;
 pub mod sweep;
+pub mod write_messages;
 
 /// The bell that says: something may be due sooner than you think.
 pub const TIMETABLE_BELL: &str = "timetable";
