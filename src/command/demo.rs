@@ -11,10 +11,12 @@ use tokio::sync::watch;
 
 use super::serve::{Roles, asked_to_stop, parts, until};
 use crate::app::App;
+use crate::assignment::Organisation;
 use crate::calendar::stockholm;
 use crate::calendar::words::clock_text;
 use crate::case::store::{CaseRow, Filter};
 use crate::case::{DismissReason, Outcome};
+use crate::classification::{Intent, Urgency};
 use crate::clock::{Clock, Time};
 use crate::config::{self, Config, Overrides};
 use crate::db::Tx;
@@ -207,10 +209,10 @@ async fn carry_out(app: &App, act: &Act, now: Time) -> anyhow::Result<()> {
 
 async fn deed(tx: &mut Tx, act: &Act, row: &CaseRow, now: Time) -> Result<Done, Refused> {
     let (who, case) = (act.who.as_str(), act.case);
-    let intent = crate::classification::Intent::from_slug(&row.intent);
-    let outcome = intent.filter(|intent| case::state::needs_outcome(*intent)).map(|intent| {
-        if intent == crate::classification::Intent::Praise { Outcome::HandedOn } else { Outcome::Investigated }
-    });
+    let intent = Intent::from_slug(&row.intent);
+    let outcome = intent
+        .filter(|intent| case::state::needs_outcome(*intent))
+        .map(|intent| if intent == Intent::Praise { Outcome::HandedOn } else { Outcome::Investigated });
     let written = |text| Answer { text, url: None, outcome, unit: row.unit.as_deref(), answered_at: None };
     match &act.deed {
         Deed::Take => acts::take(tx, who, case, None, now).await,
@@ -233,10 +235,13 @@ async fn tell(app: &App, told: i64) -> sqlx::Result<i64> {
         let name = |key: &str| organisation.name_of_staff(key).to_owned();
         let case = line.case_id.map(|case| format!("ärende {case}")).unwrap_or_default();
         let said = match line.kind.as_str() {
-            "mention.kept" => format!("hört i {}", text("source")),
-            "case.opened" => {
-                format!("{case} öppnat: {}, {}, brådska {}", text("topic"), text("intent"), text("urgency"))
+            "mention.kept" => {
+                format!("hört: {}", app.setting(&text("source")).map_or("okänd källa", |from| from.name.as_str()))
             }
+            "mention.judged" => {
+                format!("bedömt: {}", judged(organisation, &text("intent"), &text("topic"), &text("urgency")))
+            }
+            "case.opened" => format!("{case} öppnat"),
             "case.joined" => format!("{case}: samma sak sägs på ett ställe till"),
             "case.assigned" => {
                 format!("{case} till {} ({})", name(&text("owner")), organisation.name_of_unit(&text("unit")))
@@ -252,6 +257,14 @@ async fn tell(app: &App, told: i64) -> sqlx::Result<i64> {
         println!("{}  {said}", clock_text(line.at, &stockholm()));
     }
     Ok(last)
+}
+
+/// A judgement in words: "fråga, skola, brådska normal".
+fn judged(organisation: &Organisation, intent: &str, topic: &str, urgency: &str) -> String {
+    let intent = Intent::from_slug(intent).map_or(intent, |intent| intent.swedish()).to_lowercase();
+    let topic = organisation.topic(topic).map_or(topic, |topic| topic.name.as_str()).to_lowercase();
+    let urgency = Urgency::from_slug(urgency).map_or(urgency, |urgency| urgency.swedish()).to_lowercase();
+    format!("{intent}, {topic}, brådska {urgency}")
 }
 
 fn stage(slug: &str) -> String {
