@@ -1,4 +1,5 @@
-//! Gives each new case an owner and a promise: route, choose, promise, write.
+//! Gives each new case an owner and a promise: route, choose, promise, write. So too a case whose judgement was corrected
+//! before anybody began.
 
 use std::collections::BTreeMap;
 
@@ -43,15 +44,16 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         let judged = judged.get(&row.mention_id);
         let verdict = judged.and_then(|judged| serde_json::from_str::<Classification>(&judged.verdict).ok());
         let words = judged.map(|judged| judged.mention.body.as_str()).unwrap_or_default();
-        let given = give(app, row, verdict.as_ref(), words, &candidates(&loads), &absences, now);
+        let given = give(app, row, verdict.as_ref(), words, &candidates(&loads), &absences, now).kept_by_holder(row);
         case::store::assign(&mut tx, &given.row(row), now).await?;
         let load = loads.entry(given.owner.clone()).or_default();
         *load = (load.0.saturating_add(1), Some(now));
         let body = serde_json::json!({
             "unit": given.unit, "owner": given.owner, "lane": given.lane, "due_at": given.due_at.to_string(),
-            "policy": given.policy_version,
+            "policy": given.policy_version, "from": row.owner, "to": given.owner,
         });
-        facts.push(Fact::of_case(now, "case.assigned", row.id, body));
+        let kind = if row.unit.is_some() { "case.reassigned" } else { "case.assigned" };
+        facts.push(Fact::of_case(now, kind, row.id, body));
     }
     if batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
         Job::AssignCases.enqueue(&mut tx, now).await?;
@@ -96,6 +98,15 @@ struct Given {
 }
 
 impl Given {
+    /// A case that comes to the same unit by the same way after a correction stays with the one who has it.
+    fn kept_by_holder(mut self, row: &CaseRow) -> Self {
+        let same = row.unit.as_deref() == Some(self.unit.as_str()) && row.lane.as_deref() == Some(self.lane);
+        if let Some(owner) = row.owner.clone().filter(|_| same) {
+            self.owner = owner;
+        }
+        self
+    }
+
     fn row<'a>(&'a self, case: &CaseRow) -> Assigned<'a> {
         Assigned {
             id: case.id,

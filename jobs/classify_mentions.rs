@@ -1,7 +1,7 @@
 //! Judges mentions that nobody has judged, a batch at a time.
 
 use crate::app::App;
-use crate::classification::{self, Subject};
+use crate::classification::{self, Classifier, Subject};
 use crate::clock::Time;
 use crate::jobs::{BATCH, Job};
 use crate::journal::{self, Fact};

@@ -176,6 +176,7 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     let sources = source::store::due(&mut tx, now, SOURCES_AT_A_TIME).await?;
     let polls = source::store::next_due(&mut tx).await?;
     let messages = chat::store::next_due(&mut tx).await?;
+    let unassigned = case::store::first_unassigned(&mut tx).await?;
     drop(tx);
 
     let look_due = looks.is_some_and(|at| at <= now);
@@ -189,6 +190,10 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     }
     if let Some(at) = messages.filter(|_| message_due) {
         Job::DeliverMessages.enqueue_once(&mut tx, &key("deliver", at, now), now).await?;
+    }
+    // A page that corrects a judgement leaves its case to be given out anew, and rings.
+    if let Some(case) = unassigned {
+        Job::AssignCases.enqueue_once(&mut tx, &key("assign", Time(case.0), now), now).await?;
     }
     let sweep = every("sweep", SWEEP_EVERY, now);
     Job::Sweep.enqueue_once(&mut tx, &sweep.0, now).await?;
@@ -206,7 +211,7 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
 /// What the database says.
 pub async fn something_due(tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
     let due = [case::store::next_look(tx).await?, source::store::next_due(tx).await?, chat::store::next_due(tx).await?];
-    Ok(due.into_iter().flatten().any(|at| at <= now))
+    Ok(due.into_iter().flatten().any(|at| at <= now) || case::store::first_unassigned(tx).await?.is_some())
 }
 
 /// One piece of work for what is due since `at`, and another each second that it stays due.

@@ -9,7 +9,6 @@ use crate::calendar::Calendar;
 use crate::chat;
 use crate::chat::tier::{Links, Vocabulary};
 use crate::chat::voices::Voices;
-use crate::classification::Classifier;
 use crate::classification::judge::Judge;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
@@ -41,7 +40,7 @@ pub struct App {
     /// Keys the hashes of one-time codes.
     pub secret: Vec<u8>,
     http: Arc<http::Client>,
-    judge: RwLock<Arc<dyn Classifier>>,
+    judge: RwLock<Arc<Judge>>,
 }
 
 impl App {
@@ -51,7 +50,7 @@ impl App {
     /// When the database, the judge or a voice cannot be opened.
     pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
         let db = Db::open(&config.database, config.connections).await?;
-        let judge: Arc<dyn Classifier> = Arc::new(judge(&config)?);
+        let judge = Arc::new(judge(&config)?);
         let mut tx = db.write().await?;
         let fresh = format!("{}{}", Ulid::generate(), Ulid::generate());
         let own_secret = chat::store::own_secret(&mut tx, &fresh).await?;
@@ -94,12 +93,12 @@ impl App {
 
     /// The judge in office.
     #[must_use]
-    pub fn judge(&self) -> Arc<dyn Classifier> {
+    pub fn judge(&self) -> Arc<Judge> {
         Arc::clone(&self.judge.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Puts another judge in office, from the next batch on.
-    pub fn appoint(&self, judge: Arc<dyn Classifier>) {
+    pub fn appoint(&self, judge: Arc<Judge>) {
         *self.judge.write().unwrap_or_else(PoisonError::into_inner) = judge;
     }
 

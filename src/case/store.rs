@@ -206,18 +206,32 @@ pub async fn find(tx: &mut Tx, id: CaseId) -> sqlx::Result<Option<CaseRow>> {
         .bind(id).fetch_optional(c).await)
 }
 
-/// Cases that have no unit yet, oldest first; a second worker gets others.
+/// Cases that have no unit yet, or whose judgement was corrected before anybody began; oldest first. A second worker
+/// gets others.
 ///
 /// # Errors
 /// What the database says.
 pub async fn unassigned(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<CaseRow>> {
     let sql = match tx.engine() {
-        Engine::Sqlite => concat!("select ", columns!(), " from cases where unit is null order by id limit $1"),
-        Engine::Postgres => {
-            concat!("select ", columns!(), " from cases where unit is null order by id limit $1 for update skip locked")
+        Engine::Sqlite => {
+            concat!("select ", columns!(), " from cases where unit is null or reroute order by id limit $1")
         }
+        Engine::Postgres => concat!(
+            "select ",
+            columns!(),
+            " from cases where unit is null or reroute order by id limit $1 for update skip locked"
+        ),
     };
     on!(tx, c => sqlx::query_as(sql).bind(limit).fetch_all(c).await)
+}
+
+/// The oldest case that waits to be given out, for the first time or anew.
+///
+/// # Errors
+/// What the database says.
+pub async fn first_unassigned(tx: &mut Tx) -> sqlx::Result<Option<CaseId>> {
+    on!(tx, c => sqlx::query_scalar("select id from cases where unit is null or reroute order by id limit 1")
+        .fetch_optional(c).await)
 }
 
 /// Open cases whose answer to "who is told what now" may have changed by `now`, longest waiting first.
@@ -317,7 +331,7 @@ pub async fn assign(tx: &mut Tx, to: &Assigned<'_>, now: Time) -> sqlx::Result<(
     on!(tx, c => sqlx::query(
         "update cases set state = 'assigned', unit = $2, lane = $3, owner = $4, route_because = $5, calendar = $6,
            policy_version = $7, due_at = $8, resolve_by = $9, due_because = $10, discovered_late = $11, assigned_at = $12,
-           next_look_at = $12, round = round + 1, revision = revision + 1
+           acknowledged_at = null, reroute = false, next_look_at = $12, round = round + 1, revision = revision + 1
          where id = $1")
         .bind(to.id).bind(to.unit).bind(to.lane).bind(to.owner).bind(to.because).bind(to.calendar)
         .bind(to.policy_version).bind(to.due_at).bind(to.resolve_by).bind(to.due_because).bind(to.discovered_late)
@@ -353,6 +367,27 @@ pub struct Change<'a> {
     pub due_at: Option<Time>,
     /// A person has said that it is about us.
     pub triaged: bool,
+    /// A person has corrected what we think it is.
+    pub rejudged: Option<Rejudged<'a>>,
+}
+
+/// What a case is, after a correction.
+#[derive(Debug, Clone, Copy)]
+pub struct Rejudged<'a> {
+    /// Slug of the topic.
+    pub topic: &'a str,
+    /// Slug of the intent.
+    pub intent: &'a str,
+    /// Slug of the tone.
+    pub sentiment: &'a str,
+    /// Slug of the urgency.
+    pub urgency: &'a str,
+    /// Even the matter itself may be secret.
+    pub protected: bool,
+    /// Only those who must may see it.
+    pub restricted: bool,
+    /// Nobody has begun, so it is given out anew; its holder has it until then.
+    pub reroute: bool,
 }
 
 /// Changes a case; false when somebody else changed it first.
@@ -361,6 +396,7 @@ pub struct Change<'a> {
 /// What the database says.
 pub async fn change(tx: &mut Tx, id: CaseId, revision: i64, change: &Change<'_>, now: Time) -> sqlx::Result<bool> {
     let rounds = i64::from(change.owner.is_some() || change.reopened);
+    let judged = change.rejudged;
     on!(tx, c => sqlx::query(
         "update cases set state = coalesce($3, state), unit = coalesce($4, unit), owner = coalesce($5, owner),
            accepted_at = case when $13 then null else coalesce($6, accepted_at) end,
@@ -371,12 +407,21 @@ pub async fn change(tx: &mut Tx, id: CaseId, revision: i64, change: &Change<'_>,
            outcome_note = case when $13 then null else coalesce($11, outcome_note) end,
            contact = coalesce($12, contact), round = round + $14, due_at = coalesce($15, due_at),
            triage = case when $16 then false else triage end, hold = null, hold_until = null,
-           next_look_at = $17, revision = revision + 1
+           next_look_at = case when closed_at is not null and not $13 then null else $17 end,
+           topic = coalesce($18, topic), intent = coalesce($19, intent), sentiment = coalesce($20, sentiment),
+           urgency = coalesce($21, urgency), protected = coalesce($22, protected),
+           restricted = coalesce($23, restricted),
+           reroute = case when $24 then true when $3 is not null or $5 is not null then false else reroute end,
+           revision = revision + 1
          where id = $1 and revision = $2")
         .bind(id).bind(revision).bind(change.state).bind(change.unit).bind(change.owner).bind(change.accepted_at)
         .bind(change.acknowledged_at).bind(change.first_answer_at).bind(change.closed_at).bind(change.outcome)
         .bind(change.outcome_note).bind(change.contact).bind(change.reopened).bind(rounds).bind(change.due_at)
         .bind(change.triaged).bind(if change.closed_at.is_some() { None } else { Some(now) })
+        .bind(judged.map(|judged| judged.topic)).bind(judged.map(|judged| judged.intent))
+        .bind(judged.map(|judged| judged.sentiment)).bind(judged.map(|judged| judged.urgency))
+        .bind(judged.map(|judged| judged.protected)).bind(judged.map(|judged| judged.restricted))
+        .bind(judged.is_some_and(|judged| judged.reroute))
         .execute(c).await.map(|done| done.rows_affected() > 0))
 }
 

@@ -1,27 +1,5 @@
 //! Classification (bedömning): a judgement with its reasons and the judge's version.
 
-mod because;
-mod calibrate;
-pub mod features;
-pub mod judge;
-pub mod language;
-pub mod lexicon;
-pub mod linear;
-pub mod lines;
-pub mod model;
-pub mod normal;
-pub mod personal_data;
-pub mod refit;
-pub mod report;
-pub mod safety;
-pub mod seed;
-pub mod similar;
-pub mod store;
-pub mod suggest;
-pub mod train;
-
-use crate::mention::{Relevance, Span};
-
 /// Declares an enum whose variants have slugs (database, JSON, command line) and a Swedish name (pages).
 macro_rules! slugs {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $slug:literal, $swedish:literal;)+ }) => {
@@ -47,6 +25,30 @@ macro_rules! slugs {
         }
     };
 }
+
+mod because;
+mod calibrate;
+pub mod correction;
+pub mod features;
+pub mod judge;
+pub mod language;
+pub mod lexicon;
+pub mod linear;
+pub mod lines;
+pub mod model;
+pub mod normal;
+pub mod personal_data;
+pub mod refit;
+pub mod report;
+pub mod safety;
+pub mod seed;
+pub mod similar;
+pub mod store;
+pub mod suggest;
+pub mod train;
+pub mod versions;
+
+use crate::mention::{Relevance, Span};
 
 slugs! {
     /// What the writer wants (avsikt).

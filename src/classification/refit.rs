@@ -6,11 +6,13 @@ use super::model::Model;
 use super::report::{Report, measure};
 use super::seed::{HELD_OUT, lessons};
 use super::train::{CORRECTION, Lesson, SEED, train};
+use super::versions::Figures;
 
-/// How much one number may fall: on some 390 posts, less is chance.
-const FALL_MAX: f64 = 0.03;
-/// How much the mean of all numbers may fall.
-const MEAN_FALL_MAX: f64 = 0.005;
+/// How much one number may fall: on some 390 posts, less is chance. Acute posts and threats are few in the set, so that
+/// one that is no longer heard is already more than this.
+pub const FALL_MAX: f64 = 0.03;
+/// How much the mean of all numbers may fall: chance in one number is evened out by the others.
+pub const MEAN_FALL_MAX: f64 = 0.005;
 
 /// A model that may be swapped in.
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub struct Candidate {
     pub model: Model,
     /// What the same training reaches on voices that it did not read.
     pub report: Report,
+    /// The same numbers with the posts they rest on.
+    pub figures: Figures,
 }
 
 /// Why a model is not swapped in.
@@ -36,46 +40,42 @@ pub struct Worse {
 /// Trains on the seed alone: the model that is shipped, and its report.
 #[must_use]
 pub fn fit(lexicon: &Lexicon) -> Candidate {
-    trained(lexicon, &lessons())
+    learned(lexicon, &lessons(), &[])
 }
 
-/// Trains on the seed and all corrections, in the order given. `before` is the report of the model in use.
+/// Trains on the seed and all corrections, in the order given: the same ones give the same bytes.
+#[must_use]
+pub fn learned(lexicon: &Lexicon, seed: &[Lesson], corrections: &[Lesson]) -> Candidate {
+    let mut all = seed.to_vec();
+    all.extend(corrections.iter().cloned().map(|lesson| Lesson { style: CORRECTION.to_owned(), ..lesson }));
+    let trained = train(lexicon, &all, SEED);
+    let judge = Judge::new(lexicon.clone(), Some(trained.held_out));
+    let held_out: Vec<&Lesson> = all.iter().filter(|lesson| HELD_OUT.contains(&lesson.style.as_str())).collect();
+    let report = measure(&judge, &held_out);
+    Candidate { model: trained.model, figures: Figures::of(&report, &held_out), report }
+}
+
+/// Whether a model may take the place of those before it: the one in office, and the one that was shipped. Against the
+/// shipped one too, so that many small falls do not add up to a large one.
 ///
 /// # Errors
-/// When a number of the regression set falls: the model in use stays.
-pub fn refit(lexicon: &Lexicon, corrections: &[Lesson], before: &Report) -> Result<Candidate, Worse> {
-    let mut all = lessons();
-    all.extend(corrections.iter().cloned().map(|lesson| Lesson { style: CORRECTION.to_owned(), ..lesson }));
-    let candidate = trained(lexicon, &all);
-    compare(before, &candidate.report)?;
-    Ok(candidate)
+/// The number of the regression set that falls: the model in office stays.
+pub fn compare(before: &[&Figures], after: &Figures) -> Result<(), Worse> {
+    before.iter().try_for_each(|before| not_worse(before, after))
 }
 
-/// The report of the seed with this lexicon: what `lyhord judge report` prints.
-#[must_use]
-pub fn report(lexicon: &Lexicon) -> Report {
-    fit(lexicon).report
-}
-
-fn trained(lexicon: &Lexicon, lessons: &[Lesson]) -> Candidate {
-    let trained = train(lexicon, lessons, SEED);
-    let judge = Judge::new(lexicon.clone(), Some(trained.held_out));
-    let held_out: Vec<&Lesson> = lessons.iter().filter(|lesson| HELD_OUT.contains(&lesson.style.as_str())).collect();
-    Candidate { model: trained.model, report: measure(&judge, &held_out) }
-}
-
-fn compare(before: &Report, after: &Report) -> Result<(), Worse> {
-    let (before, after) = (before.marks(), after.marks());
-    for ((mark, before), (_, after)) in before.iter().zip(&after) {
+fn not_worse(before: &Figures, after: &Figures) -> Result<(), Worse> {
+    let mean = |figures: &Figures| {
+        let count = f64::from(u32::try_from(figures.figures.len().max(1)).unwrap_or(1));
+        figures.figures.iter().map(|figure| figure.value).sum::<f64>() / count
+    };
+    for (mark, before) in before.marks() {
+        let after = after.value(mark).unwrap_or(0.0);
         if before - after > FALL_MAX {
-            return Err(Worse { mark: (*mark).to_owned(), before: *before, after: *after });
+            return Err(Worse { mark: mark.to_owned(), before, after });
         }
     }
-    let mean = |marks: &[(&str, f64)]| {
-        let count = f64::from(u32::try_from(marks.len().max(1)).unwrap_or(1));
-        marks.iter().map(|mark| mark.1).sum::<f64>() / count
-    };
-    let (before, after) = (mean(&before), mean(&after));
+    let (before, after) = (mean(before), mean(after));
     if before - after > MEAN_FALL_MAX {
         return Err(Worse { mark: "mean".to_owned(), before, after });
     }
@@ -84,11 +84,13 @@ fn compare(before: &Report, after: &Report) -> Result<(), Worse> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::versions::Figure;
     use super::*;
 
-    fn small(judge: &Judge) -> Report {
+    fn small(judge: &Judge) -> Figures {
         let lessons = lessons();
-        measure(judge, &lessons.iter().step_by(20).collect::<Vec<_>>())
+        let few: Vec<&Lesson> = lessons.iter().step_by(20).collect();
+        Figures::of(&measure(judge, &few), &few)
     }
 
     #[test]
@@ -96,9 +98,35 @@ mod tests {
         let lexicon = Lexicon::shipped().unwrap();
         let good = small(&Judge::shipped().unwrap());
         let poor = small(&Judge::new(lexicon, None));
-        assert!(compare(&good, &poor).is_err());
-        assert_eq!(compare(&good, &good), Ok(()));
-        assert_eq!(compare(&poor, &good), Ok(()));
+        assert!(compare(&[&good], &poor).is_err());
+        assert_eq!(compare(&[&good], &good), Ok(()));
+        assert_eq!(compare(&[&poor], &good), Ok(()));
+    }
+
+    #[test]
+    fn many_small_falls_do_not_add_up_to_a_large_one() {
+        let at = |value: f64| Figures {
+            posts: 100,
+            figures: vec![Figure { mark: "topic".into(), value, right: None, of: 100 }],
+        };
+        let (shipped, in_office, next) = (at(0.800), at(0.796), at(0.792));
+        assert_eq!(compare(&[&in_office], &next), Ok(()), "a small fall alone is chance");
+        assert!(compare(&[&in_office, &shipped], &next).is_err(), "but not after another one");
+    }
+
+    #[test]
+    fn the_same_corrections_give_the_same_bytes_and_others_do_not() {
+        let lexicon = Lexicon::shipped().unwrap();
+        let seed: Vec<Lesson> = lessons().into_iter().step_by(60).collect();
+        let correction = |topic: &str| Lesson {
+            text: "Lampan i kallbadhuset är släckt".into(),
+            topic: Some(topic.into()),
+            relevant: Some(true),
+            ..Lesson::default()
+        };
+        let bytes = |topic: &str| learned(&lexicon, &seed, &[correction(topic)]).model.bytes();
+        assert_eq!(bytes("kultur-fritid"), bytes("kultur-fritid"));
+        assert_ne!(bytes("kultur-fritid"), bytes("gata-trafik"));
     }
 
     #[test]

@@ -20,16 +20,22 @@ use crate::journal::{self, Fact};
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// One act under way: the case as it was read, and who acts when.
-struct Act<'a> {
-    row: CaseRow,
-    state: CaseState,
+pub(super) struct Act<'a> {
+    pub(super) row: CaseRow,
+    pub(super) state: CaseState,
     intent: Intent,
-    who: &'a str,
-    now: Time,
+    pub(super) who: &'a str,
+    pub(super) now: Time,
 }
 
 impl<'a> Act<'a> {
-    async fn begin(tx: &mut Tx, who: &'a str, case: CaseId, seen: Option<i64>, now: Time) -> Result<Self, Refused> {
+    pub(super) async fn begin(
+        tx: &mut Tx,
+        who: &'a str,
+        case: CaseId,
+        seen: Option<i64>,
+        now: Time,
+    ) -> Result<Self, Refused> {
         let row = crate::case::store::find(tx, case).await?.ok_or(Refused::Unknown)?;
         if seen.is_some_and(|seen| seen != row.revision) {
             return Err(Refused::Overtaken(standing(&row)));
@@ -39,12 +45,12 @@ impl<'a> Act<'a> {
         Ok(Self { row, state, intent, who, now })
     }
 
-    fn to(&self, wanted: &Move) -> Result<CaseState, Refused> {
+    pub(super) fn to(&self, wanted: &Move) -> Result<CaseState, Refused> {
         Ok(next(self.state, self.intent, wanted)?)
     }
 
     /// Writes the change, or tells how the case is when somebody was first.
-    async fn change(&self, tx: &mut Tx, change: &Change<'_>) -> Result<(), Refused> {
+    pub(super) async fn change(&self, tx: &mut Tx, change: &Change<'_>) -> Result<(), Refused> {
         if crate::case::store::change(tx, self.row.id, self.row.revision, change, self.now).await? {
             return Ok(());
         }
@@ -53,7 +59,13 @@ impl<'a> Act<'a> {
     }
 
     /// Writes the fact last and rings for those who read facts.
-    async fn tell(&self, tx: &mut Tx, kind: &'static str, body: Value, state: CaseState) -> Result<Done, Refused> {
+    pub(super) async fn tell(
+        &self,
+        tx: &mut Tx,
+        kind: &'static str,
+        body: Value,
+        state: CaseState,
+    ) -> Result<Done, Refused> {
         journal::append(tx, &[Fact::of_case(self.now, kind, self.row.id, body).by(self.who)]).await?;
         tx.ring_on_commit("timetable");
         tx.ring_on_commit("web");

@@ -4,6 +4,7 @@
 //! what to do by reading what is true.
 
 pub mod acts;
+pub mod correction_acts;
 pub mod store;
 
 use crate::case::{CaseState, InvalidTransition};

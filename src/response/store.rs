@@ -3,7 +3,7 @@
 use super::Kind;
 use crate::clock::Time;
 use crate::db::Tx;
-use crate::id::{CaseId, ResponseId};
+use crate::id::{CaseId, MentionId, ResponseId};
 use crate::on;
 
 /// An answer as it was given.
@@ -78,6 +78,8 @@ pub struct Answered {
     pub question: String,
     /// Slug of its topic.
     pub topic: String,
+    /// The place it is about.
+    pub place: Option<String>,
     /// The answer's words.
     pub answer: String,
     /// Key of the unit that answered.
@@ -95,11 +97,53 @@ pub struct Answered {
 /// What the database says.
 pub async fn answered(tx: &mut Tx, topic: Option<&str>, since: Time, limit: i64) -> sqlx::Result<Vec<Answered>> {
     on!(tx, c => sqlx::query_as(
-        "select c.id as case_id, c.title as question, c.topic, r.body as answer, r.unit, c.arrived_at, r.answered_at
+        "select c.id as case_id, c.title as question, c.topic, c.place, r.body as answer, r.unit, c.arrived_at, r.answered_at
          from cases c join responses r on r.case_id = c.id
          where c.closed_at >= $2 and c.state = 'answered' and not c.protected and not c.restricted
            and (cast($1 as text) is null or c.topic = $1)
            and r.id = (select min(x.id) from responses x where x.case_id = c.id)
          order by c.closed_at desc limit $3")
         .bind(topic).bind(since).bind(limit).fetch_all(c).await)
+}
+
+macro_rules! answered_where {
+    ($what:literal) => {
+        concat!(
+            "select c.id as case_id, c.title as question, c.topic, c.place, r.body as answer, r.unit, c.arrived_at,
+               r.answered_at
+             from cases c join responses r on r.case_id = c.id
+             where c.state = 'answered' and not c.protected and not c.restricted and ",
+            $what,
+            " and r.body <> '' and r.id = (select min(x.id) from responses x where x.case_id = c.id)
+             order by c.closed_at desc limit $4"
+        )
+    };
+}
+
+/// The latest answered questions of a topic, of one place or of all, without those that may be secret; newest first.
+/// An index has them in this order, so that a large archive costs nothing.
+///
+/// # Errors
+/// What the database says.
+pub async fn answered_in(
+    tx: &mut Tx,
+    topic: &str,
+    place: Option<&str>,
+    since: Time,
+    limit: i64,
+) -> sqlx::Result<Vec<Answered>> {
+    let sql = match place {
+        Some(_) => answered_where!("c.topic = $1 and c.place = $2 and c.closed_at >= $3"),
+        None => answered_where!("c.topic = $1 and cast($2 as text) is null and c.closed_at >= $3"),
+    };
+    on!(tx, c => sqlx::query_as(sql).bind(topic).bind(place).bind(since).bind(limit).fetch_all(c).await)
+}
+
+/// The latest answered cases of a cluster: the same text, answered before; without those that may be secret.
+///
+/// # Errors
+/// What the database says.
+pub async fn answered_copies(tx: &mut Tx, cluster: MentionId, since: Time, limit: i64) -> sqlx::Result<Vec<Answered>> {
+    let sql = answered_where!("c.cluster_id = $1 and cast($2 as text) is null and c.closed_at >= $3");
+    on!(tx, c => sqlx::query_as(sql).bind(cluster).bind(None::<String>).bind(since).bind(limit).fetch_all(c).await)
 }

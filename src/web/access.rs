@@ -49,6 +49,7 @@ pub const TABLE: &[(Method, &str, Who)] = &[
     (Method::POST, "/arende/{id}/hanvisa", READERS),
     (Method::POST, "/arende/{id}/avskriv", READERS),
     (Method::POST, "/arende/{id}/oppna", READERS),
+    (Method::POST, "/arende/{id}/ratta", READERS),
     (Method::GET, "/kallor", WATCHERS),
     (Method::POST, "/kallor/{id}/las", Who::Only(&[Role::Admin])),
     (Method::GET, "/uppfoljning", FOLLOWERS),

@@ -1,7 +1,5 @@
 //! Ärende: what was said, what we think it is and why, whose it is and when it is due, what we answer, what has happened.
 
-use std::collections::BTreeSet;
-
 use askama::Template;
 use axum::Extension;
 use axum::extract::{Path, Query, State};
@@ -9,17 +7,18 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::access::may_see;
+use super::earlier::{Earlier, earlier};
 use super::fault::Fault;
 use super::frame::{Frame, Notice, said};
 use super::history::{Line, told};
 use super::inbox::{Choice, blurred, choice};
+use super::judgement::{About, Judged, about, judgements};
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::assignment::{Lane, Organisation, Role};
-use crate::audit::similar::{ALIKE, likeness, stems};
 use crate::case::store::CaseRow;
 use crate::case::{CaseState, DismissReason, Outcome, needs_outcome};
-use crate::classification::{Classification, Flag, Intent, Urgency};
+use crate::classification::{Classification, Flag, Intent};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::CaseId;
@@ -32,20 +31,14 @@ const THREAD_MAX: i64 = 50;
 const POST_MAX: usize = 6_000;
 /// Lines of history that are shown.
 const HISTORY_MAX: i64 = 200;
-/// Earlier answers that are compared.
-const EARLIER_READ: i64 = 200;
-/// Earlier answers that are shown.
-const EARLIER_SHOWN: usize = 3;
-/// How far back earlier answers are looked for: a year, so that a season comes round.
-const EARLIER_DAYS: u64 = 366;
-/// Letters of an earlier answer that are shown.
-const EXCERPT: usize = 140;
 
 /// What the address may ask for.
 #[derive(Debug, Default, serde::Deserialize)]
 pub struct Asked {
     visa: Option<String>,
     sagt: Option<String>,
+    /// The case whose answer is to be the draft.
+    utkast: Option<CaseId>,
 }
 
 /// A stretch of a post, with or without a mark.
@@ -77,15 +70,6 @@ struct Given {
     url: Option<String>,
 }
 
-/// An earlier question like this one.
-#[derive(Debug)]
-struct Earlier {
-    id: CaseId,
-    question: String,
-    after: String,
-    excerpt: String,
-}
-
 /// What a person typed, given back when an act was refused.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Draft {
@@ -93,6 +77,8 @@ pub(super) struct Draft {
     pub(super) url: String,
     pub(super) contact: String,
     pub(super) words: String,
+    /// The earlier case whose answer is to be the draft; only one of those that are shown as similar can be.
+    pub(super) from: Option<CaseId>,
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "what a page shows or leaves out is a row of yes and no")]
@@ -122,10 +108,8 @@ struct Page {
     owner: String,
     hold: String,
     late_found: bool,
-    topic: String,
-    intent: String,
-    urgency: String,
-    urgent: bool,
+    judged: Vec<Judged>,
+    about: About,
     place: String,
     lane: String,
     checklist: Vec<String>,
@@ -152,7 +136,8 @@ pub(super) async fn show(
     Query(asked): Query<Asked>,
 ) -> Result<Response, Fault> {
     let shown = asked.visa.as_deref() == Some("text");
-    render(&site, &visitor, id, shown, said(asked.sagt.as_deref()), Draft::default()).await
+    let draft = Draft { from: asked.utkast, ..Draft::default() };
+    render(&site, &visitor, id, shown, said(asked.sagt.as_deref()), draft).await
 }
 
 /// The case page again after a refused act: with what was typed, and how it is now.
@@ -191,7 +176,15 @@ async fn render(
     mentions.truncate(usize::try_from(THREAD_MAX).unwrap_or(usize::MAX));
     let verdict = crate::classification::store::standing(&mut tx, case.mention_id).await?;
     let given = crate::response::store::of_case(&mut tx, id, THREAD_MAX).await?;
-    let earlier = earlier(&mut tx, &case, now).await?;
+    let earlier = earlier(&mut tx, site, &case, now).await?;
+    let copied = draft.from.and_then(|from| earlier.iter().find(|other| other.id == from));
+    let (draft, notice) = match copied {
+        Some(other) => {
+            let text = format!("Svaret i ärende {} ligger som utkast. Läs det och ändra innan du svarar.", other.id);
+            (Draft { text: other.answer.clone(), ..draft }, Some(Notice { tone: "good", text }))
+        }
+        None => (draft, notice),
+    };
     let entries = crate::journal::of_case(&mut tx, id, HISTORY_MAX).await?;
     let hidden = blurred(&case) && !shown;
     let heading = heading(&case, hidden);
@@ -240,10 +233,8 @@ async fn render(
         owner: case.owner.as_deref().map_or("Ingen än", |owner| organisation.name_of_staff(owner)).to_owned(),
         hold: if state.is_closed() { String::new() } else { case.hold.clone().unwrap_or_default() },
         late_found: case.discovered_late,
-        topic: organisation.topic(&case.topic).map_or(case.topic.clone(), |topic| topic.name.clone()),
-        intent: intent.map_or(String::new(), |intent| intent.swedish().to_owned()),
-        urgency: Urgency::from_slug(&case.urgency).map_or(String::new(), |urgency| urgency.swedish().to_owned()),
-        urgent: case.urgency != Urgency::Normal.slug(),
+        judged: judgements(&case, verdict.as_ref(), &organisation),
+        about: about(&case, verdict.as_ref(), state),
         place: case.place.clone().unwrap_or_default(),
         lane: lane.filter(|lane| *lane != Lane::Ordinary).map_or(String::new(), |lane| lane.swedish().to_owned()),
         checklist: lane.and_then(|lane| organisation.lane(lane)).map(|text| text.checklist.clone()).unwrap_or_default(),
@@ -367,36 +358,6 @@ fn receivers(organisation: &Organisation, case: &CaseRow, now: Time) -> Vec<Choi
         .collect();
     staff.sort_unstable();
     staff.into_iter().map(|(_, unit, name, key)| choice(key, &format!("{name}, {unit}"), None)).collect()
-}
-
-async fn earlier(tx: &mut Tx, case: &CaseRow, now: Time) -> Result<Vec<Earlier>, Fault> {
-    if case.protected || case.restricted {
-        return Ok(Vec::new());
-    }
-    let since = now.minus(std::time::Duration::from_secs(EARLIER_DAYS * 86_400));
-    let answered = crate::response::store::answered(tx, Some(&case.topic), since, EARLIER_READ).await?;
-    let asked = stems(&case.title);
-    let mut alike: Vec<(f64, Earlier)> = answered
-        .into_iter()
-        .filter(|other| other.case_id != case.id)
-        .filter_map(|other| {
-            let likeness = likeness(&asked, &stems(&other.question));
-            (likeness >= ALIKE).then(|| {
-                let after = words::span(other.answered_at.0.saturating_sub(other.arrived_at.0));
-                let earlier = Earlier {
-                    id: other.case_id,
-                    question: super::mask::mask(&other.question),
-                    after,
-                    excerpt: other.answer.chars().take(EXCERPT).collect(),
-                };
-                (likeness, earlier)
-            })
-        })
-        .collect();
-    alike.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut told = BTreeSet::new();
-    alike.retain(|(_, earlier)| told.insert(earlier.excerpt.clone()));
-    Ok(alike.into_iter().take(EARLIER_SHOWN).map(|(_, earlier)| earlier).collect())
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ impl Sent {
             url: self.lank.clone(),
             contact: self.kontakt.clone(),
             words: self.ord.clone(),
+            ..Draft::default()
         }
     }
 
@@ -85,9 +86,12 @@ async fn finish(
     drop(tx);
     let organisation = site.organisation();
     let text = refused.swedish(|key| organisation.name_of_staff(key), |at: Time| words::moment(at, visitor.now));
-    let status =
-        if matches!(refused, Refused::Overtaken(_)) { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
-    again(site, visitor, id, status, text, sent.draft()).await
+    again(site, visitor, id, status_of(&refused), text, sent.draft()).await
+}
+
+/// What a browser is told of a refused act.
+pub(super) fn status_of(refused: &Refused) -> StatusCode {
+    if matches!(refused, Refused::Overtaken(_)) { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY }
 }
 
 pub(super) async fn take(

@@ -6,6 +6,7 @@ use super::words;
 use crate::assignment::Organisation;
 use crate::case::DismissReason;
 use crate::chat::Channel;
+use crate::classification::correction::Question;
 use crate::clock::Time;
 use crate::journal::Entry;
 use crate::reminder::Stage;
@@ -78,9 +79,29 @@ fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, 
         "silence.lifted" => format!("{who} hävde tystnaden"),
         "source.read_now" => format!("{who} bad att en källa läses nu"),
         "retention.purged" => format!("Gallring verkställd enligt {}", text("decision").unwrap_or("beslut")),
-        "classification.corrected" => format!("{who} rättade bedömningen"),
+        "classification.corrected" => corrected(who, text("question"), text("was"), text("became"), organisation),
         _ => family(kind, who),
     }
+}
+
+/// "Hilda rättade ämne: Skola blev Vatten och avlopp".
+fn corrected(
+    who: &str,
+    question: Option<&str>,
+    was: Option<&str>,
+    became: Option<&str>,
+    organisation: &Organisation,
+) -> String {
+    let Some(question) = question.and_then(Question::from_slug) else { return format!("{who} rättade bedömningen") };
+    let topics = || organisation.topics.iter().map(|topic| (topic.slug.as_str(), topic.name.as_str()));
+    let (was, became) = (was.unwrap_or_default(), became.unwrap_or_default());
+    let (was, became) = (question.name_of(was, topics()), question.name_of(became, topics()));
+    format!(
+        "{who} rättade {}: {} blev {}",
+        question.swedish().to_lowercase(),
+        was.to_lowercase(),
+        became.to_lowercase()
+    )
 }
 
 fn health(slug: Option<&str>) -> &'static str {

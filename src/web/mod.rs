@@ -23,6 +23,7 @@ pub mod access;
 mod assets;
 mod case;
 mod case_acts;
+mod earlier;
 mod events;
 mod fault;
 mod follow_up;
@@ -31,6 +32,7 @@ mod health;
 mod history;
 mod inbox;
 mod journal_page;
+mod judgement;
 pub mod mask;
 pub mod password;
 mod plot;
@@ -119,6 +121,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/arende/{id}/svara", post(case_acts::answer))
         .route("/arende/{id}/hanvisa", post(case_acts::refer))
         .route("/arende/{id}/avskriv", post(case_acts::dismiss))
+        .route("/arende/{id}/ratta", post(judgement::put_right))
         .route("/arende/{id}/oppna", post(case_acts::reopen))
         .route("/kallor", get(sources::show))
         .route("/kallor/{id}/las", post(sources::read_now))

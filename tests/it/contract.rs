@@ -497,6 +497,93 @@ async fn figures_and_answers_are_the_same_on_both_databases() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_correction_is_an_example_and_sends_the_case_on_its_way_again() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let id = an_assigned_case(&mut tx, "k1", "Lampan vid skolan är släckt", later(60)).await;
+        assert_eq!(case::store::first_unassigned(&mut tx).await.unwrap(), None);
+        let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
+        let correct = |question, became| classification::store::NewCorrection {
+            mention: row.mention_id,
+            case: Some(id),
+            question,
+            was: "va",
+            became,
+            reason: None,
+            made_by: "karin",
+        };
+        let first = classification::store::put_correction(&mut tx, &correct("topic", "skola"), NOW).await.unwrap();
+        let last =
+            classification::store::put_correction(&mut tx, &correct("intent", "felanmalan"), later(5)).await.unwrap();
+        let found = classification::store::corrected(&mut tx, last, 9).await.unwrap();
+        let told: Vec<_> = found.iter().map(|one| (one.question.as_str(), one.became.as_str())).collect();
+        assert_eq!(told, [("topic", "skola"), ("intent", "felanmalan")]);
+        assert_eq!(classification::store::corrected(&mut tx, first, 9).await.unwrap().len(), 1);
+        assert_eq!(
+            classification::store::correction_counts(&mut tx).await.unwrap(),
+            [("intent".to_owned(), 1), ("topic".to_owned(), 1)]
+        );
+        let left = classification::store::unlearned(&mut tx, first).await.unwrap();
+        assert_eq!((left.count, left.last, left.first_at, left.last_at), (1, last, Some(later(5)), Some(later(5))));
+        assert_eq!(classification::store::unlearned(&mut tx, last).await.unwrap().first_at, None);
+
+        let rejudged = case::store::Rejudged {
+            topic: "skola",
+            intent: "felanmalan",
+            sentiment: "neg",
+            urgency: "hog",
+            protected: true,
+            restricted: true,
+            reroute: true,
+        };
+        let change = Change { rejudged: Some(rejudged), ..Change::default() };
+        assert!(case::store::change(&mut tx, id, row.revision, &change, later(9)).await.unwrap());
+        let now = case::store::find(&mut tx, id).await.unwrap().unwrap();
+        assert_eq!((now.topic.as_str(), now.intent.as_str(), now.urgency.as_str()), ("skola", "felanmalan", "hog"));
+        assert_eq!((now.protected, now.restricted, now.owner), (true, true, row.owner));
+        assert_eq!(case::store::first_unassigned(&mut tx).await.unwrap(), Some(id));
+        assert_eq!(case::store::unassigned(&mut tx, 9).await.unwrap().len(), 1);
+        let taken = Change { state: Some("accepted"), ..Change::default() };
+        assert!(case::store::change(&mut tx, id, now.revision, &taken, later(9)).await.unwrap());
+        assert_eq!(case::store::first_unassigned(&mut tx).await.unwrap(), None, "what is taken stays");
+        let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
+        assert_eq!((row.topic.as_str(), row.protected), ("skola", true), "another change leaves the judgement be");
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn earlier_answers_are_found_by_topic_place_and_text() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let id = an_assigned_case(&mut tx, "s1", "Brunt vatten i Nol", later(60)).await;
+        let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
+        let new = response::store::NewResponse {
+            case: id,
+            kind: response::Kind::Answer,
+            body: "Vi spolar.",
+            url: None,
+            unit: Some("va"),
+            written_by: "karin",
+            answered_at: later(30),
+        };
+        response::store::put(&mut tx, &new, later(30)).await.unwrap();
+        let closed = Change { state: Some("answered"), closed_at: Some(later(30)), ..Change::default() };
+        assert!(case::store::change(&mut tx, id, row.revision, &closed, later(30)).await.unwrap());
+        let place = response::store::answered_in(&mut tx, "va", Some("Nol"), NOW, 9).await.unwrap();
+        assert_eq!(place.iter().map(|one| one.case_id).collect::<Vec<_>>(), [id]);
+        assert_eq!(response::store::answered_in(&mut tx, "va", None, NOW, 9).await.unwrap(), place);
+        assert_eq!(response::store::answered_in(&mut tx, "va", Some("Surte"), NOW, 9).await.unwrap(), []);
+        assert_eq!(response::store::answered_in(&mut tx, "skola", None, NOW, 9).await.unwrap(), []);
+        assert_eq!(response::store::answered_copies(&mut tx, row.cluster_id, NOW, 9).await.unwrap(), place);
+        assert_eq!(response::store::answered_copies(&mut tx, row.cluster_id, later(31), 9).await.unwrap(), []);
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn absences_and_silences_hold_until_they_end() {
     on_both(|_, db| async move {
         let mut tx = writing(&db).await;

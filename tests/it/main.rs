@@ -5,6 +5,7 @@ mod contract;
 mod fake_feed;
 mod fake_telegram;
 mod harness;
+mod judgement_pages;
 mod kill;
 mod operations;
 mod pages;

@@ -19,22 +19,22 @@ use lyhord::web::{secret, sign_in, store};
 use tower::ServiceExt as _;
 
 /// Monday, in office hours.
-const NOW: &str = "2026-11-23T10:42:00+01:00";
+pub const NOW: &str = "2026-11-23T10:42:00+01:00";
 const PASSWORD: &str = "blåbär växer vid sjön";
 
-const CHIEF: &str = "hedda-exempel";
-const COMMUNICATOR: &str = "ivar-provsson";
-const ADMIN: &str = "sten-systemsson";
-const OF_WATER: &str = "hilda-pahittfors";
-const OF_STREETS: &str = "tove-fiktivgren";
+pub const CHIEF: &str = "hedda-exempel";
+pub const COMMUNICATOR: &str = "ivar-provsson";
+pub const ADMIN: &str = "sten-systemsson";
+pub const OF_WATER: &str = "hilda-pahittfors";
+pub const OF_STREETS: &str = "tove-fiktivgren";
 
-struct House {
-    app: Arc<App>,
-    source: SourceId,
+pub struct House {
+    pub app: Arc<App>,
+    pub source: SourceId,
     _folder: tempfile::TempDir,
 }
 
-async fn house() -> House {
+pub async fn house() -> House {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite:{}", folder.path().join("t.sqlite").display());
     furnish(&database, folder).await
@@ -61,14 +61,14 @@ async fn furnish(database: &str, folder: tempfile::TempDir) -> House {
 }
 
 /// A post and whose it is.
-struct Told<'a> {
-    text: &'a str,
-    author: &'a str,
-    unit: &'a str,
-    owner: &'a str,
-    intent: &'a str,
-    restricted: bool,
-    lane: &'a str,
+pub struct Told<'a> {
+    pub text: &'a str,
+    pub author: &'a str,
+    pub unit: &'a str,
+    pub owner: &'a str,
+    pub intent: &'a str,
+    pub restricted: bool,
+    pub lane: &'a str,
 }
 
 impl Default for Told<'_> {
@@ -86,15 +86,15 @@ impl Default for Told<'_> {
 }
 
 impl House {
-    fn now(&self) -> Time {
+    pub fn now(&self) -> Time {
         self.app.clock.now()
     }
 
-    fn pass(&self, seconds: u64) {
+    pub fn pass(&self, seconds: u64) {
         self.app.clock.set(self.now().plus(Duration::from_secs(seconds)));
     }
 
-    async fn case(&self, told: Told<'_>) -> CaseId {
+    pub async fn case(&self, told: Told<'_>) -> CaseId {
         let now = self.now();
         let mut tx = self.app.db.write().await.unwrap();
         let native = secret::new();
@@ -151,13 +151,13 @@ impl House {
         id
     }
 
-    async fn row(&self, id: CaseId) -> CaseRow {
+    pub async fn row(&self, id: CaseId) -> CaseRow {
         let mut tx = self.app.db.read().await.unwrap();
         lyhord::case::store::find(&mut tx, id).await.unwrap().unwrap()
     }
 
     /// A browser in which this person is signed in.
-    async fn browser(&self, staff: &str) -> Browser<'_> {
+    pub async fn browser(&self, staff: &str) -> Browser<'_> {
         let (token, csrf) = (secret::new(), secret::new());
         let mut tx = self.app.db.write().await.unwrap();
         store::put_account(&mut tx, staff, self.now()).await.unwrap();
@@ -172,17 +172,17 @@ impl House {
     }
 }
 
-struct Browser<'a> {
+pub struct Browser<'a> {
     house: &'a House,
     cookies: Vec<(String, String)>,
     csrf: String,
 }
 
-struct Page {
-    status: StatusCode,
-    to: String,
-    body: String,
-    headers: HeaderMap,
+pub struct Page {
+    pub status: StatusCode,
+    pub to: String,
+    pub body: String,
+    pub headers: HeaderMap,
 }
 
 impl Browser<'_> {
@@ -210,12 +210,12 @@ impl Browser<'_> {
         Request::builder().method(method).uri(path).header(header::COOKIE, cookies.join("; "))
     }
 
-    async fn get(&mut self, path: &str) -> Page {
+    pub async fn get(&mut self, path: &str) -> Page {
         let request = self.request(Method::GET, path).body(Body::empty()).unwrap();
         self.send(request).await
     }
 
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
         let csrf = self.csrf.clone();
         self.post_raw(path, &[fields, &[("csrf", csrf.as_str())]].concat()).await
     }
@@ -236,7 +236,7 @@ impl Browser<'_> {
     }
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
+pub fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     Some(text.split_once(before)?.1.split_once(after)?.0)
 }
 
@@ -452,7 +452,7 @@ async fn nobody_outside_the_staff_is_a_link_a_filter_or_a_heading() {
     let lamp = Told { author, text: "Lampan är trasig", unit: "gata", owner: OF_STREETS, ..Told::default() };
     house.case(lamp).await;
     let mut browser = house.browser(CHIEF).await;
-    let known = ["enhet", "amne", "sok", "lage", "efter", "dagar", "prova", "v", "visa", "sagt", "till"];
+    let known = ["enhet", "amne", "sok", "lage", "efter", "dagar", "prova", "v", "visa", "sagt", "till", "utkast"];
     let lists =
         ["/inkorg", "/mina", "/kallor", "/uppfoljning", "/journal", "/min-profil", "/sa-bevakar-vi", "/tillganglighet"];
     for path in lists.into_iter().map(str::to_owned).chain([format!("/arende/{case}")]) {
