@@ -18,7 +18,7 @@ use crate::source::{self, Post};
 
 /// How alike two texts must be to say the same thing: copies of one news item with another headline are above it.
 const SAME_FROM: f64 = 0.85;
-/// How many earlier texts of one band are compared: syndicated copies are found by the first.
+/// How many earlier texts are compared, those that share most bands first: syndicated copies are found by the first.
 const COMPARED: i64 = 8;
 
 /// Where posts come from and how.
@@ -134,14 +134,8 @@ async fn keep_one(
 
 /// The cluster of an earlier text that nearly says the same.
 async fn alike(tx: &mut Tx, id: MentionId, text: &str, bands: &[i64]) -> sqlx::Result<Option<MentionId>> {
-    for band in bands {
-        for (cluster, other) in mention::store::alike(tx, id, *band, COMPARED).await? {
-            if similarity(text, &other) >= SAME_FROM {
-                return Ok(Some(cluster));
-            }
-        }
-    }
-    Ok(None)
+    let candidates = mention::store::alike(tx, id, bands, COMPARED).await?;
+    Ok(candidates.into_iter().find(|(_, other)| similarity(text, other) >= SAME_FROM).map(|(cluster, _)| cluster))
 }
 
 /// The host of an address, without `www.`; empty when it has none.

@@ -31,9 +31,9 @@ pub(super) async fn write_messages(app: &App, tx: &mut Tx, now: Time) -> anyhow:
         return Ok(false);
     }
     let voices = chat::store::voices(tx).await?;
-    let mut by_person: BTreeMap<&str, Vec<(i64, CaseId)>> = BTreeMap::new();
-    for (reminder, case, recipient, _) in &waiting {
-        by_person.entry(recipient).or_default().push((*reminder, *case));
+    let mut by_person: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
+    for (reminder, _, recipient, _) in &waiting {
+        by_person.entry(recipient).or_default().push(*reminder);
     }
     let mut wrote = false;
     for (recipient, reminders) in by_person {
@@ -48,9 +48,7 @@ pub(super) async fn write_messages(app: &App, tx: &mut Tx, now: Time) -> anyhow:
                 }
             }
         };
-        for (reminder, _) in &reminders {
-            chat::store::carry(tx, *reminder, message).await?;
-        }
+        chat::store::carry(tx, &reminders, message).await?;
         if let Some(voice) = voice {
             compose(app, tx, voice, message, now).await?;
         }

@@ -1,7 +1,7 @@
 //! All SQL about voices, the outbox, receipts, buttons and one-time codes.
 
 use crate::clock::Time;
-use crate::db::{Engine, Tx};
+use crate::db::{Engine, Tx, listed};
 use crate::id::{CaseId, MessageId};
 use crate::on;
 
@@ -188,13 +188,17 @@ pub async fn rewrite(tx: &mut Tx, id: MessageId, body: &str, at: Option<Time>) -
         .bind(id).bind(body).bind(at).execute(c).await.map(|_| ()))
 }
 
-/// Lets a message carry a reminder; message 0 means that it stands in the inbox only.
+/// Lets a message carry these reminders; message 0 means that they stand in the inbox only.
 ///
 /// # Errors
 /// What the database says.
-pub async fn carry(tx: &mut Tx, reminder: i64, message: MessageId) -> sqlx::Result<()> {
-    on!(tx, c => sqlx::query("update reminders set message_id = $2 where id = $1")
-        .bind(reminder).bind(message).execute(c).await.map(|_| ()))
+pub async fn carry(tx: &mut Tx, reminders: &[i64], message: MessageId) -> sqlx::Result<()> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "update reminders set message_id = $2 where id in {}",
+        tx.engine().each_of_first()
+    ));
+    let reminders = listed(reminders.iter().copied());
+    on!(tx, c => sqlx::query(sql).bind(&reminders).bind(message).execute(c).await.map(|_| ()))
 }
 
 /// The cases a message is about.

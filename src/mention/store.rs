@@ -142,15 +142,27 @@ pub async fn same(
         .bind(fingerprint).bind(id).fetch_optional(c).await)
 }
 
-/// Earlier mentions that share a band of text: `(cluster, text)`, to be compared; at most `limit`.
+/// How many entries under a text's bands are looked at: a text that has been copied a thousand times is found by its
+/// first copies as well.
+const BAND_ENTRIES: i64 = 256;
+
+/// Earlier mentions that share bands of text, those that share most first: `(cluster, text)`, to be compared; at most
+/// `limit`.
 ///
 /// # Errors
 /// What the database says.
-pub async fn alike(tx: &mut Tx, id: MentionId, band: i64, limit: i64) -> sqlx::Result<Vec<(MentionId, String)>> {
-    on!(tx, c => sqlx::query_as(
-        "select m.cluster_id, m.body from mention_bands b join mentions m on m.id = b.mention_id
-         where b.band = $1 and m.id < $2 and m.cluster_id > 0 order by m.id desc limit $3")
-        .bind(band).bind(id).bind(limit).fetch_all(c).await)
+pub async fn alike(tx: &mut Tx, id: MentionId, bands: &[i64], limit: i64) -> sqlx::Result<Vec<(MentionId, String)>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select m.cluster_id, m.body
+         from (select b.mention_id, count(*) as shared
+               from (select mention_id from mention_bands where band in {} and mention_id < $2
+                     order by band, mention_id limit $3) b
+               group by b.mention_id order by shared desc, b.mention_id limit $4) f
+         join mentions m on m.id = f.mention_id where m.cluster_id > 0 order by f.shared desc, m.id",
+        tx.engine().each_of_first()
+    ));
+    let bands = listed(bands.iter().copied());
+    on!(tx, c => sqlx::query_as(sql).bind(&bands).bind(id).bind(BAND_ENTRIES).bind(limit).fetch_all(c).await)
 }
 
 /// Puts a mention into a cluster and under the bands of its text.

@@ -200,7 +200,7 @@ async fn a_post_is_kept_once_and_joined_to_those_that_say_the_same() {
         let second = a_mention(&mut tx, source, "2", "brunt vatten i Nol!").await;
         assert_eq!(mention::store::same(&mut tx, second, None, 7).await.unwrap(), Some(first));
         assert_eq!(mention::store::same(&mut tx, second, Some("x"), 8).await.unwrap(), None);
-        let alike = mention::store::alike(&mut tx, second, 1, 9).await.unwrap();
+        let alike = mention::store::alike(&mut tx, second, &[1, 5], 9).await.unwrap();
         assert_eq!(alike, [(first, "brunt vatten i Nol".to_owned())]);
         assert_eq!(mention::store::waiting(&mut tx).await.unwrap(), 2);
         let unjudged = mention::store::unjudged(&mut tx, 9).await.unwrap();
@@ -331,7 +331,7 @@ async fn a_thing_is_decided_once_and_carried_by_one_message() {
         assert_eq!(unwritten.len(), 1);
         assert!(chat::store::open_message(&mut tx, "karin").await.unwrap().is_none());
         let message = chat::store::put_message(&mut tx, "karin", "telegram", "42", "{}", NOW, NOW).await.unwrap();
-        chat::store::carry(&mut tx, unwritten[0].0, message).await.unwrap();
+        chat::store::carry(&mut tx, &[unwritten[0].0], message).await.unwrap();
         assert!(chat::store::unwritten(&mut tx, 9).await.unwrap().is_empty());
         assert_eq!(chat::store::extent(&mut tx, message).await.unwrap(), (1, Some(later(3600))));
         assert_eq!(case::store::of_message(&mut tx, message, 9).await.unwrap()[0].id, case);
@@ -370,7 +370,7 @@ async fn a_voice_that_fails_frees_its_reminders_for_another() {
         reminder::store::put(&mut tx, case, "karin", later(3600), "notice", 1, NOW).await.unwrap();
         let reminder = chat::store::unwritten(&mut tx, 9).await.unwrap()[0].0;
         let message = chat::store::put_message(&mut tx, "karin", "telegram", "42", "{}", NOW, NOW).await.unwrap();
-        chat::store::carry(&mut tx, reminder, message).await.unwrap();
+        chat::store::carry(&mut tx, &[reminder], message).await.unwrap();
         chat::store::voice_moved(&mut tx, "telegram", "42", "-43").await.unwrap();
         assert_eq!(chat::store::open_message(&mut tx, "karin").await.unwrap().unwrap().address, "-43");
         chat::store::give_up(&mut tx, message, "blockerad").await.unwrap();
@@ -486,7 +486,7 @@ async fn figures_and_answers_are_the_same_on_both_databases() {
         reminder::store::put(&mut tx, id, "karin", later(3600), "notice", 1, NOW).await.unwrap();
         let reminder = chat::store::unwritten(&mut tx, 9).await.unwrap()[0].0;
         let message = chat::store::put_message(&mut tx, "karin", "telegram", "42", "{}", NOW, NOW).await.unwrap();
-        chat::store::carry(&mut tx, reminder, message).await.unwrap();
+        chat::store::carry(&mut tx, &[reminder], message).await.unwrap();
         assert_eq!(chat::store::latest_case_of(&mut tx, "karin").await.unwrap(), None, "not said yet");
         let claimed = chat::store::claim(&mut tx, NOW, later(90), 9).await.unwrap();
         chat::store::said(&mut tx, &claimed[0], "1", NOW).await.unwrap();
