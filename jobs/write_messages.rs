@@ -14,7 +14,7 @@ use crate::chat::{self, Act, Channel, Nonce};
 use crate::classification::{Intent, Urgency};
 use crate::clock::Time;
 use crate::db::Tx;
-use crate::id::{CaseId, MessageId};
+use crate::id::MessageId;
 
 /// How many reminders are put into messages at a time.
 const WRITTEN_AT_A_TIME: i64 = 1_000;
