@@ -12,10 +12,15 @@ use crate::case::store::{Assigned, CaseRow};
 use crate::case::{self, Asked, promise};
 use crate::classification::{Classification, Intent, Urgency};
 use crate::clock::Time;
+use crate::db::Tx;
 use crate::id::MentionId;
 use crate::jobs::{BATCH, Job, WEB_BELL};
 use crate::journal::{self, Fact};
-use crate::mention::{self, store::Judged};
+use crate::mention::{self, store::Judged, version_store};
+use crate::response::acts::{self, Native};
+
+/// How many posts of a new case are looked at for answers that we have given already.
+const POSTS_LOOKED_AT: i64 = 20;
 
 /// Assigns one batch; enqueues itself when there may be more, and the reminders when it assigned something.
 ///
@@ -55,6 +60,9 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         let kind = if row.unit.is_some() { "case.reassigned" } else { "case.assigned" };
         facts.push(Fact::of_case(now, kind, row.id, body));
     }
+    for row in batch.iter().filter(|row| row.unit.is_none()) {
+        answered_before(&mut tx, row, &mut facts, now).await?;
+    }
     if batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
         Job::AssignCases.enqueue(&mut tx, now).await?;
     }
@@ -62,6 +70,19 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     tx.ring_on_commit(WEB_BELL);
     journal::append(&mut tx, &facts).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// We answered in the channel before the case had an owner: now it has a promise that the answer can fulfil.
+async fn answered_before(tx: &mut Tx, row: &CaseRow, facts: &mut Vec<Fact>, now: Time) -> anyhow::Result<()> {
+    let asked = mention::store::of_case(tx, row.id, POSTS_LOOKED_AT).await?;
+    for post in asked.iter().filter(|post| !post.own) {
+        for (id, text, url, at) in version_store::own_answers(tx, &post.channel, &post.native_id).await? {
+            case::store::add_mention(tx, row.id, id).await?;
+            let native = Native { channel: &post.channel, text: &text, url: url.as_deref(), answered_at: at };
+            acts::answer_in_channel(tx, row.id, native, facts, now).await?;
+        }
+    }
     Ok(())
 }
 

@@ -13,8 +13,9 @@ use crate::journal::Fact;
 use crate::mention::address;
 use crate::mention::fingerprint::{fingerprint, similarity};
 use crate::mention::store::NewMention;
+use crate::mention::version_store::{self, Kept as Known, Words};
 use crate::mention::{self, Heard, Hearing, Relevance};
-use crate::source::{self, Post};
+use crate::source::{self, Gone, Name, Post};
 
 /// How alike two texts must be to say the same thing: copies of one news item with another headline are above it.
 const SAME_FROM: f64 = 0.85;
@@ -41,9 +42,14 @@ pub struct Kept {
     pub heard: usize,
     /// How many of those are new.
     pub new: usize,
+    /// How many that were known have been changed or taken away.
+    pub changed: usize,
     /// What happened, for the journal.
     pub facts: Vec<Fact>,
 }
+
+/// What is said to us is kept though no rule hears it.
+const TO_US: &str = "Inlägget är riktat till kommunens konto eller står i en tråd där vi har svarat.";
 
 /// Hears and keeps. Enqueues the next step when something new was kept.
 ///
@@ -53,9 +59,10 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
     let mut kept = Kept { seen: posts.len(), ..Kept::default() };
     let mut tallies: BTreeMap<(String, &str), i64> = BTreeMap::new();
     *tallies.entry((format!("source:{}", from.key), "seen")).or_default() += i64::try_from(posts.len()).unwrap_or(0);
+    let mut judge = false;
     for post in posts {
         let site = post.url.as_deref().map(site).unwrap_or_default();
-        let hearing = app.watch.hear(&Heard {
+        let mut hearing = app.watch.hear(&Heard {
             title: post.title.as_deref().unwrap_or_default(),
             text: &post.text,
             channel: &post.channel,
@@ -64,11 +71,18 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
             site: &site,
             kind: post.kind.slug(),
         });
-        if hearing.relevance == Relevance::No && !post.own {
+        let own =
+            post.own || post.writer.as_deref().is_some_and(|writer| app.config.accounts.is_ours(&post.channel, writer));
+        if post.to_us && !own {
+            hearing.relevance = Relevance::Yes;
+            hearing.score = 1.0;
+            hearing.because.insert(0, TO_US.to_owned());
+        }
+        if hearing.relevance == Relevance::No && !own {
             continue;
         }
         kept.heard += 1;
-        if let Some(id) = keep_one(tx, from, post, &hearing, &site, now).await? {
+        if let Some(id) = keep_one(tx, from, post, own, &hearing, &site, now).await? {
             kept.new += 1;
             for rule in &hearing.rules {
                 *tallies.entry((format!("rule:{rule}"), "heard")).or_default() += 1;
@@ -76,6 +90,10 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
             let body = serde_json::json!({ "source": from.key, "channel": post.channel, "rules": hearing.rules, "imported": from.imported });
             let kind = "mention.kept";
             kept.facts.push(Fact { at: now, actor: "lyhord".to_owned(), kind, case: None, mention: Some(id), body });
+        } else if let Some(fact) = revise(tx, post, &hearing, now).await? {
+            judge |= fact.case.is_none();
+            kept.changed += 1;
+            kept.facts.push(fact);
         }
     }
     *tallies.entry((format!("source:{}", from.key), "heard")).or_default() += i64::try_from(kept.heard).unwrap_or(0);
@@ -83,16 +101,70 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
     for ((subject, what), n) in tallies {
         source::store::tally(tx, &day, &subject, what, n).await?;
     }
-    if kept.new > 0 {
+    if kept.new > 0 || judge {
         Job::ClassifyMentions.enqueue(tx, now).await?;
     }
     Ok(kept)
+}
+
+/// A known post that says something else now: what it said is kept as a version. One without a case is judged anew.
+async fn revise(tx: &mut Tx, post: &Post, hearing: &Hearing, now: Time) -> sqlx::Result<Option<Fact>> {
+    let Some(updated_at) = post.updated_at else { return Ok(None) };
+    let Some(known) = version_store::kept(tx, &post.channel, &post.native_id).await? else { return Ok(None) };
+    if !known.is_changed_by(&post.text, Some(updated_at)) {
+        return Ok(None);
+    }
+    let words = Words {
+        title: post.title.as_deref(),
+        body: &post.text,
+        html: post.html.as_deref(),
+        fingerprint: fingerprint(&post.text).exact,
+        hearing: &serde_json::to_string(hearing).unwrap_or_else(|_| "{}".to_owned()),
+        updated_at,
+    };
+    version_store::revise(tx, known.id, &words, now).await?;
+    if known.case_id.is_none() && !known.own {
+        version_store::judge_anew(tx, known.id).await?;
+    }
+    let body = serde_json::json!({ "version": known.version + 1, "updated_at": updated_at.to_string() });
+    Ok(Some(told("mention.edited", &known, body, now)))
+}
+
+/// Marks what is no longer there; what was never ours leaves no trace. Its words stay until a decision lets them go.
+///
+/// # Errors
+/// What the database says.
+pub async fn take_away(
+    tx: &mut Tx,
+    from: From<'_>,
+    channel: &str,
+    gone: &[Gone],
+    now: Time,
+) -> sqlx::Result<Vec<Fact>> {
+    let mut facts = Vec::new();
+    for gone in gone {
+        let known = match &gone.name {
+            Name::Native(name) => version_store::kept(tx, channel, name).await?,
+            Name::Local(name) => version_store::kept_here(tx, from.source, name).await?,
+        };
+        let Some(known) = known else { continue };
+        if version_store::take_away(tx, known.id, gone.at.unwrap_or(now).min(now)).await? {
+            let body = serde_json::json!({ "source": from.key, "own": known.own });
+            facts.push(told("mention.deleted", &known, body, now));
+        }
+    }
+    Ok(facts)
+}
+
+fn told(kind: &'static str, known: &Known, body: serde_json::Value, now: Time) -> Fact {
+    Fact { at: now, actor: "lyhord".to_owned(), kind, case: known.case_id, mention: Some(known.id), body }
 }
 
 async fn keep_one(
     tx: &mut Tx,
     from: From<'_>,
     post: &Post,
+    own: bool,
     hearing: &Hearing,
     site: &str,
     now: Time,
@@ -109,6 +181,7 @@ async fn keep_one(
         bands: print.bands.to_vec(),
         thread: post.thread.as_deref(),
         reply_to: post.reply_to.as_deref(),
+        local_id: post.local_id.as_deref(),
         kind: post.kind.slug(),
         title: post.title.as_deref(),
         body: &post.text,
@@ -119,7 +192,7 @@ async fn keep_one(
         authored_at: post.authored_at.unwrap_or(now).min(now),
         updated_at: post.updated_at,
         seen_at: now,
-        own: post.own,
+        own,
         imported: from.imported,
         hearing: serde_json::to_string(hearing).unwrap_or_else(|_| "{}".to_owned()),
     };

@@ -17,6 +17,7 @@ use crate::queue::{self, Lane, Work};
 use crate::{case, chat, source};
 
 pub mod assign_cases;
+pub mod check_accounts;
 pub mod classify_mentions;
 pub mod deliver_messages;
 pub mod hear_staff;
@@ -26,6 +27,8 @@ pub mod poll_source;
 pub mod purge;
 pub mod remind_staff;
 pub mod sweep;
+pub mod warn_keepers;
+pub mod watch_over;
 pub mod write_messages;
 
 /// The bell that says: something may be due sooner than you think.
@@ -46,6 +49,8 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(200);
 const SWEEP_EVERY: Duration = Duration::from_mins(1);
 /// How often (told time) what may be purged is purged.
 const PURGE_EVERY: Duration = Duration::from_hours(24);
+/// How often (told time) our own accounts are tried.
+const ACCOUNTS_EVERY: Duration = Duration::from_hours(24);
 
 /// Every job, by the name in its queue row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +71,10 @@ pub enum Job {
     Sweep,
     /// Purges what a decision says may be purged.
     Purge,
+    /// Tells those who keep the system that a source has turned blind, dead or too quiet.
+    WarnKeepers,
+    /// Tries each of our own accounts, so that one that no longer lets us in is known.
+    CheckAccounts,
 }
 
 impl Job {
@@ -79,6 +88,8 @@ impl Job {
             Self::DeliverMessages => ("deliver_messages", None, Lane::Speak),
             Self::Sweep => ("sweep", None, Lane::River),
             Self::Purge => ("purge", None, Lane::River),
+            Self::WarnKeepers => ("warn_keepers", None, Lane::River),
+            Self::CheckAccounts => ("check_accounts", None, Lane::Listen),
         };
         Work { job: job.to_owned(), id, lane }
     }
@@ -93,6 +104,8 @@ impl Job {
             ("deliver_messages", _) => Self::DeliverMessages,
             ("sweep", _) => Self::Sweep,
             ("purge", _) => Self::Purge,
+            ("warn_keepers", _) => Self::WarnKeepers,
+            ("check_accounts", _) => Self::CheckAccounts,
             _ => return None,
         })
     }
@@ -128,6 +141,8 @@ impl Job {
             Self::DeliverMessages => deliver_messages::run(app).await,
             Self::Sweep => sweep::run(app, now).await,
             Self::Purge => purge::run(app, now).await,
+            Self::WarnKeepers => warn_keepers::run(app, now).await,
+            Self::CheckAccounts => check_accounts::run(app, now).await,
         }
     }
 }
@@ -199,6 +214,9 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     Job::Sweep.enqueue_once(&mut tx, &sweep.0, now).await?;
     let purge = every("purge", PURGE_EVERY, now);
     Job::Purge.enqueue_once(&mut tx, &purge.0, now).await?;
+    if app.config.accounts.all().iter().any(|account| account.secret.is_some()) {
+        Job::CheckAccounts.enqueue_once(&mut tx, &every("accounts", ACCOUNTS_EVERY, now).0, now).await?;
+    }
     tx.commit().await?;
 
     let waits = [looks, polls, messages, Some(sweep.1)];

@@ -1,18 +1,25 @@
 //! Opens a case for each judged mention that wants an answer, or joins it to the open case it belongs to.
 
+use std::time::Duration;
+
 use crate::app::App;
 use crate::case::store::NewCase;
 use crate::case::{self, Author, Opening};
 use crate::classification::{Classification, Flag, Intent};
 use crate::clock::Time;
+use crate::db::Tx;
 use crate::id::MentionId;
 use crate::jobs::{BATCH, Job, WEB_BELL};
 use crate::journal::{self, Fact};
-use crate::mention::store::Judged;
-use crate::mention::{self, Hearing};
+use crate::mention::store::{Judged, Mention};
+use crate::mention::{self, Hearing, version_store};
+use crate::response::acts::{self, Native};
+use crate::source::channel_store;
 
 /// How many letters of a post stand for it in lists.
 const TITLE_LETTERS: usize = 140;
+/// How long after our answer the thread is watched: two weeks, as long as people come back to a matter.
+const WATCHED: Duration = Duration::from_hours(14 * 24);
 
 /// Sees to one batch; enqueues itself when there may be more, and the next step when it opened something.
 ///
@@ -31,8 +38,11 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     for judged in &batch {
         let found = &judged.mention;
         let Ok(verdict) = serde_json::from_str::<Classification>(&judged.verdict) else { continue };
-        let author = if found.own { Author::Ourselves } else { Author::Somebody };
-        let opening = case::opening(&verdict, author, &app.config.other_topics);
+        if found.own {
+            note_answer(&mut tx, found, now, &mut facts).await?;
+            continue;
+        }
+        let opening = case::opening(&verdict, Author::Somebody, &app.config.other_topics);
         if !opening.opens() {
             continue;
         }
@@ -60,6 +70,34 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     tx.ring_on_commit(WEB_BELL);
     journal::append(&mut tx, &facts).await?;
     tx.commit().await?;
+    Ok(())
+}
+
+/// One of our own posts is an answer, never a case: it fulfils the promise of the case it answers, and the thread it
+/// stands in is watched for a while. A case that nobody has yet been given is answered when it is.
+async fn note_answer(tx: &mut Tx, found: &Mention, now: Time, facts: &mut Vec<Fact>) -> anyhow::Result<()> {
+    let Some((reply_to, thread, local_id)) = version_store::place_of(tx, found.id).await? else { return Ok(()) };
+    let Some(asked) = reply_to.as_deref() else { return Ok(()) };
+    let until = found.authored_at.plus(WATCHED);
+    if until > now && !found.imported {
+        let root = thread.as_deref().unwrap_or(asked);
+        let (source, local_id) = (found.source_id, local_id.as_deref());
+        channel_store::watch_thread(tx, &found.channel, root, source, local_id, now, until).await?;
+    }
+    let Some(case) = case::store::answered_by(tx, &found.channel, Some(asked), thread.as_deref()).await? else {
+        return Ok(());
+    };
+    case::store::add_mention(tx, case, found.id).await?;
+    let given = case::store::find(tx, case).await?.is_some_and(|row| row.unit.is_some());
+    if given {
+        let native = Native {
+            channel: &found.channel,
+            text: &found.body,
+            url: found.url.as_deref(),
+            answered_at: found.authored_at,
+        };
+        acts::answer_in_channel(tx, case, native, facts, now).await?;
+    }
     Ok(())
 }
 

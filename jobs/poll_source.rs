@@ -5,18 +5,26 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::Time;
+use crate::db::Tx;
 use crate::id::SourceId;
 use crate::jobs::keep_posts::{self, From};
-use crate::jobs::{TIMETABLE_BELL, WEB_BELL};
+use crate::jobs::watch_over::{self, Planned};
+use crate::jobs::{Job, TIMETABLE_BELL, WEB_BELL};
 use crate::journal::{self, Fact};
+use crate::source::health::Verdict;
 use crate::source::store::{Reading, SourceRow};
-use crate::source::{self, Cursor, Health, Poll, PollError};
+use crate::source::{self, Cursor, Health, Poll, PollError, Thread, channel_store};
 
 /// How long (real) one process has a source for itself: longer than the longest fetch.
 const LEASE: Duration = Duration::from_secs(90);
 
 /// How often a source is read that the configuration has just forgotten.
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(30);
+
+/// How many watched threads are asked for in one reading: each is a question of its own.
+const THREADS: i64 = 5;
+/// How often (told) a watched thread is read again.
+const THREAD_EVERY: Duration = Duration::from_mins(30);
 
 /// Reads the source if it is still due and free.
 ///
@@ -26,10 +34,12 @@ pub async fn run(app: &App, id: SourceId, now: Time) -> anyhow::Result<()> {
     let mut tx = app.db.write().await?;
     let until = now.plus(app.clock.told(LEASE));
     let Some(row) = source::store::claim(&mut tx, id, &app.holder, now, until).await? else { return Ok(()) };
+    let threads = channel_store::due_threads(&mut tx, id, now, THREADS).await?;
     tx.commit().await?;
 
     let cursor = Cursor(serde_json::from_str(&row.cursor).unwrap_or_default());
-    let outcome = app.read_source(&row, &cursor, now).await;
+    let threads: Vec<Thread> = threads.into_iter().map(|(root, local_id)| Thread { root, local_id }).collect();
+    let outcome = app.read_source(&row, &cursor, &threads, now).await;
     let now = app.clock.now();
     write_down(app, &row, outcome, now).await
 }
@@ -43,7 +53,6 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
     let previous = Health::from_slug(&row.health);
     let failures_u32 = u32::try_from(failures).unwrap_or(u32::MAX);
     let verdict = source::health::judge(previous, &outcome, failures_u32, row.last_ok_at, now);
-    let (health, why) = (verdict.health, verdict.why);
     let interval = app.setting(&row.key).map_or(DEFAULT_INTERVAL, |setting| setting.interval);
     let seed = row.id.0.unsigned_abs();
     let next_poll_at =
@@ -58,7 +67,13 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
         let kept = keep_posts::keep(app, &mut tx, from, &poll.posts, now).await?;
         new = kept.new;
         facts.extend(kept.facts);
+        facts.extend(keep_posts::take_away(&mut tx, from, &row.channel, &poll.gone, now).await?);
+        for root in &poll.threads_read {
+            channel_store::thread_read(&mut tx, &row.channel, root, now.plus(THREAD_EVERY)).await?;
+        }
     }
+    let planned = Planned { source: row.id, at: row.next_poll_at, interval, failures: row.failures };
+    let Verdict { health, why } = watched_over(&mut tx, row, planned, &outcome, verdict, now).await?;
     let reading = Reading {
         id: row.id,
         holder: &app.holder,
@@ -78,16 +93,11 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
         return Ok(());
     }
     if health != previous {
-        let body = serde_json::json!({ "source": row.key, "from": previous.slug(), "to": health.slug() });
-        facts.push(Fact {
-            at: now,
-            actor: "lyhord".to_owned(),
-            kind: "source.health",
-            case: None,
-            mention: None,
-            body,
-        });
+        facts.push(turned(&row.key, previous, health, now));
         tracing::warn!(source = %row.key, from = previous.slug(), to = health.slug(), "source health changed: {why}");
+    }
+    if health != previous || health >= Health::Blind {
+        Job::WarnKeepers.enqueue(&mut tx, now).await?;
     }
     if let Err(fault) = &outcome {
         tracing::info!(source = %row.key, failures, next = %next_poll_at, "source not read: {fault}");
@@ -97,4 +107,41 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
     journal::append(&mut tx, &facts).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// The fact that a source is in another state of health.
+#[must_use]
+pub fn turned(key: &str, from: Health, to: Health, now: Time) -> Fact {
+    let body = serde_json::json!({ "source": key, "from": from.slug(), "to": to.slug() });
+    Fact { at: now, actor: "lyhord".to_owned(), kind: "source.health", case: None, mention: None, body }
+}
+
+/// Writes the log of supervision and listens for silence; a well source that is too quiet is called disturbed.
+async fn watched_over(
+    tx: &mut Tx,
+    row: &SourceRow,
+    planned: Planned,
+    outcome: &Result<Poll, PollError>,
+    verdict: Verdict,
+    now: Time,
+) -> sqlx::Result<Verdict> {
+    let Ok(poll) = outcome else { return Ok(verdict) };
+    if verdict.health == Health::Blind {
+        return Ok(verdict); // it answered, but nobody saw
+    }
+    watch_over::seen(tx, planned, now).await?;
+    let items = watch_over::count_posts(tx, row.id, &poll.posts, now).await?;
+    if items > 0 && row.quiet_since.is_none() {
+        return Ok(verdict);
+    }
+    let (quiet, changed) = watch_over::listen_for_silence(tx, row.id, row.quiet_since, now).await?;
+    if changed {
+        Job::WarnKeepers.enqueue(tx, now).await?;
+    }
+    Ok(match quiet {
+        Some(found) if verdict.health == Health::Ok => {
+            Verdict { health: Health::Degraded, why: watch_over::quiet_text(found) }
+        }
+        _ => verdict,
+    })
 }

@@ -73,6 +73,7 @@ async fn purge_rows(tx: &mut Tx, class: &str, before: Time) -> sqlx::Result<u64>
         "R1" => mention::store::purge_without_case(tx, before, ROWS_AT_A_TIME).await,
         "R2" => case::store::purge_words(tx, ROUTINE, before, ROWS_AT_A_TIME).await,
         "R3" => case::store::purge_words(tx, OPINIONS, before, ROWS_AT_A_TIME).await,
+        "R4" => mention::version_store::purge_taken_away(tx, before, ROWS_AT_A_TIME).await,
         _ => chat::store::purge_old(tx, before, ROWS_AT_A_TIME).await,
     }
 }

@@ -111,7 +111,7 @@ pub fn decide_all(app: &App, case: &CaseRow, known: &Known, now: Time) -> (Vec<(
         urgency: Urgency::from_slug(&case.urgency).unwrap_or(Urgency::Normal),
         round_at: case.assigned_at.unwrap_or(case.opened_at),
         started_at: case.assigned_at.map_or(case.opened_at, |_| case.opened_at),
-        due_at: case.due_at.unwrap_or(case.opened_at),
+        due_at: case.promised_at().unwrap_or(case.opened_at),
         calendar: promised_by.unwrap_or(&always),
         waiting: Waiting::ForUs,
         acknowledged: case.acknowledged_at.map(|at| Acknowledged { by: owner.to_owned(), at }),
@@ -163,7 +163,7 @@ async fn look_at(
     facts: &mut Vec<Fact>,
 ) -> sqlx::Result<()> {
     let (said, look) = decide_all(app, case, known, now);
-    let due_at = case.due_at.unwrap_or(case.opened_at);
+    let due_at = case.promised_at().unwrap_or(case.opened_at);
     for (to, stage) in said {
         let new = reminder::store::put(tx, case.id, &to, due_at, stage.slug(), case.round, now).await?;
         if new.is_some() {

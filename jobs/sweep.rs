@@ -5,6 +5,8 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Time;
 use crate::jobs::Job;
+use crate::source::channel_store;
+use crate::source::rhythm::{HISTORY_HOURS, hour_of};
 use crate::{queue, web};
 
 /// Finished work is kept this long, so that a key that comes again is known.
@@ -20,6 +22,11 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     for job in [Job::ClassifyMentions, Job::OpenCases, Job::AssignCases] {
         job.enqueue(&mut tx, now).await?;
     }
+    if !channel_store::troubles(&mut tx).await?.is_empty() {
+        Job::WarnKeepers.enqueue(&mut tx, now).await?;
+    }
+    channel_store::unwatch(&mut tx, now).await?;
+    channel_store::forget_hours(&mut tx, hour_of(now) - 2 * HISTORY_HOURS).await?;
     web::store::sweep(&mut tx, now, now.minus(web::throttle::WINDOW)).await?;
     let machine_now = crate::clock::Clock::System.now();
     let gone = queue::clean(&mut tx, machine_now.minus(KEEP_WORK)).await?;

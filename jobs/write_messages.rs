@@ -115,7 +115,7 @@ pub fn standing(row: &CaseRow) -> Standing {
 fn case_fact(app: &App, row: &CaseRow, now: Time) -> CaseFact {
     let organisation = &app.config.organisation;
     let intent = Intent::from_slug(&row.intent).unwrap_or(Intent::Information);
-    let due_at = row.due_at.unwrap_or(now);
+    let due_at = row.promised_at().unwrap_or(now);
     CaseFact {
         id: row.id,
         category_name: organisation.topic(&row.topic).map(|topic| topic.name.clone()).unwrap_or_default(),

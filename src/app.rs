@@ -15,9 +15,10 @@ use crate::config::Config;
 use crate::db::{Db, Engine};
 use crate::http::{self, Limits};
 use crate::mention::watch::{self, Watch};
+use crate::source::account::Account;
 use crate::source::store::{Named, SourceRow};
 use crate::source::watched::{SourceKind, SourceSetting};
-use crate::source::{self, Cursor, FeedSource, Poll, PollError, Source};
+use crate::source::{self, AccountState, Cursor, FeedSource, Poll, PollError, Source, Thread};
 
 /// The whole program, as its jobs and pages see it.
 pub struct App {
@@ -59,6 +60,7 @@ impl App {
         let names = organisation.topics.iter().map(|topic| topic.name.clone());
         let units = organisation.units.iter().map(|unit| unit.name.clone());
         let places = config.words.places.iter().map(|place| place.name.clone());
+        let sources = config.sources.iter().map(|source| source.name.clone());
         let links = Links::new(&config.base_url);
         Ok(Self {
             db,
@@ -67,7 +69,7 @@ impl App {
             watch: watch(&config),
             voices: Voices::open(&config.chat, &links)?,
             links,
-            vocabulary: Vocabulary::new(names.chain(units).chain(places)),
+            vocabulary: Vocabulary::new(names.chain(units).chain(places).chain(sources)),
             secret: own_secret.into_bytes(),
             http: Arc::new(http::Client::new(&config.contact, Limits::default())?),
             judge: RwLock::new(judge),
@@ -106,11 +108,26 @@ impl App {
     ///
     /// # Errors
     /// Why it gave nothing.
-    pub async fn read_source(&self, row: &SourceRow, cursor: &Cursor, now: Time) -> Result<Poll, PollError> {
+    pub async fn read_source(
+        &self,
+        row: &SourceRow,
+        cursor: &Cursor,
+        threads: &[Thread],
+        now: Time,
+    ) -> Result<Poll, PollError> {
         let Some(setting) = self.setting(&row.key) else {
             return Err(PollError::Refused("källan står inte längre i sources.toml".to_owned()));
         };
-        FeedSource::new(Arc::clone(&self.http), setting).poll(cursor, now).await
+        let _ = threads;
+        match &setting.kind {
+            SourceKind::Feed => FeedSource::new(Arc::clone(&self.http), setting).poll(cursor, now).await,
+            _ => Err(PollError::Refused("den här sortens källa läses inte än".to_owned())),
+        }
+    }
+
+    /// Tries one of our own accounts.
+    pub async fn check_account(&self, account: &Account, _now: Time) -> AccountState {
+        AccountState::no(format!("Kanalen {} har ingen inloggning.", account.channel))
     }
 
     /// What the configuration says of a source.
@@ -123,14 +140,12 @@ impl App {
 fn named(setting: &SourceSetting) -> Named {
     Named {
         key: setting.key.clone(),
-        kind: match setting.kind {
-            SourceKind::Feed => "feed",
-        }
-        .to_owned(),
+        kind: setting.kind.slug().to_owned(),
         name: setting.name.clone(),
         address: setting.address.clone(),
         channel: setting.channel.clone(),
         enabled: !setting.paused,
+        streamed: setting.kind.is_streamed(),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::classification::lexicon::Lexicon;
 use crate::mention::words::{self, Words};
 use crate::reminder::Ladder;
 use crate::settings::{self, Problem, Problems, Section};
+use crate::source::account::{self, Accounts};
 use crate::source::watched::{self, SourceSetting};
 use crate::telemetry::LogForm;
 
@@ -54,6 +55,8 @@ pub struct Config {
     pub chat: ChatSettings,
     /// What we listen to.
     pub sources: Vec<SourceSetting>,
+    /// Our own accounts: how we know our own posts.
+    pub accounts: Accounts,
     /// Who answers.
     pub organisation: Arc<Organisation>,
     /// When who is there.
@@ -73,7 +76,8 @@ pub struct Config {
 /// How long a class of rows is kept, and who decided that it may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retention {
-    /// `R1` mentions without a case, `R2` words of routine cases, `R3` words of opinions, `R10` the log of messages.
+    /// `R1` mentions without a case, `R2` words of routine cases, `R3` words of opinions, `R4` words that their writers
+    /// took away, `R10` the log of messages.
     pub class: String,
     /// Days after which it may go.
     pub keep_days: u32,
@@ -146,6 +150,7 @@ fn parse(
     let storage = service.section("database");
     let web = service.section("web");
     let log = service.section("log");
+    let accounts = account::read(sources);
     Config {
         municipality: of("name"),
         contact: of("contact"),
@@ -165,7 +170,8 @@ fn parse(
             .to_owned(),
         retention: service.sections("retention").iter().map(retention).collect(),
         chat: service.section("chat").map(|section| chat::settings::read(&section)).unwrap_or_default(),
-        sources: watched::read(sources),
+        sources: watched::read(sources, &accounts),
+        accounts,
         organisation: Arc::new(Organisation::read(organisation)),
         other_topics: service.texts("other_topics").into_iter().map(|topic| topic.text).collect(),
         calendars: Arc::new(
@@ -213,7 +219,7 @@ fn base_url(municipality: Option<&Section>) -> Url {
 
 fn retention(section: &Section) -> Retention {
     Retention {
-        class: section.choice("class", &["R1", "R2", "R3", "R10"]).to_owned(),
+        class: section.choice("class", &["R1", "R2", "R3", "R4", "R10"]).to_owned(),
         keep_days: bounded(Some(section), "keep_days", 1..=36_500, 36_500),
         decision: section.text_optional("decision").filter(|text| !text.trim().is_empty()),
     }

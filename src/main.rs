@@ -146,6 +146,12 @@ enum Command {
     },
     /// Purge what decisions say may be purged; an error names each class that has none (REF-14).
     Purge,
+    /// Print the log of supervision: from when to when each source was read, with gaps as gaps, for a spreadsheet.
+    Supervision {
+        /// How many days back.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3660))]
+        days: u32,
+    },
     /// Print a one-time sign-in link for a member of staff, or close her account.
     Invite {
         /// Her key in organisation.toml.
@@ -207,6 +213,7 @@ async fn main() -> ExitCode {
         Some(Command::Train { out }) => command::judge::train(&place, &out),
         Some(Command::Judge { what: JudgeCommand::Report }) => command::judge::report(&place),
         Some(Command::Journal { what: JournalCommand::Verify }) => command::journal::verify(&place).await,
+        Some(Command::Supervision { days }) => command::supervision::run(&place, days).await,
         Some(Command::Purge) => command::purge::run(&place).await,
         Some(Command::Invite { staff, close }) => command::invite::run(&place, &staff, close).await,
     };

@@ -93,6 +93,17 @@ pub struct CaseRow {
     pub hold_until: Option<Time>,
     /// It came by import.
     pub imported: bool,
+    /// The writer has an answer from us in the channel, but what came of it has not been said: the promise that runs
+    /// is the one to solve it.
+    pub outcome_owed: bool,
+}
+
+impl CaseRow {
+    /// The promise that is still to be kept.
+    #[must_use]
+    pub fn promised_at(&self) -> Option<Time> {
+        if self.outcome_owed { self.resolve_by.or(self.due_at) } else { self.due_at }
+    }
 }
 
 macro_rules! columns {
@@ -100,7 +111,8 @@ macro_rules! columns {
         "id, mention_id, cluster_id, source_id, channel, thread, state, title, topic, intent, sentiment, urgency, place,
     protected, restricted, triage, unit, lane, owner, route_because, calendar, policy_version, arrived_at, opened_at,
     assigned_at, accepted_at, acknowledged_at, due_at, resolve_by, due_because, discovered_late, first_answer_at,
-    closed_at, outcome, outcome_note, contact, round, revision, next_look_at, hold, hold_until, imported"
+    closed_at, outcome, outcome_note, contact, round, revision, next_look_at, hold, hold_until, imported,
+    outcome_owed"
     };
 }
 
@@ -195,6 +207,34 @@ pub async fn joinable(
     }
     on!(tx, c => sqlx::query_scalar("select id from cases where cluster_id = $1 and closed_at is null order by id limit 1")
         .bind(cluster).fetch_optional(c).await)
+}
+
+/// The case that a post of ours answers: the one with the very post, or else an open one in its thread. Open ones come
+/// first, then the latest.
+///
+/// # Errors
+/// What the database says.
+pub async fn answered_by(
+    tx: &mut Tx,
+    channel: &str,
+    reply_to: Option<&str>,
+    thread: Option<&str>,
+) -> sqlx::Result<Option<CaseId>> {
+    if let Some(reply_to) = reply_to {
+        let found: Option<CaseId> = on!(tx, c => sqlx::query_scalar(
+            "select k.id from mentions m join case_mentions cm on cm.mention_id = m.id join cases k on k.id = cm.case_id
+             where m.channel = $1 and m.native_id = $2 order by (case when k.closed_at is null then 0 else 1 end), k.id desc limit 1")
+            .bind(channel).bind(reply_to).fetch_optional(c).await)?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    let Some(thread) = thread else { return Ok(None) };
+    on!(tx, c => sqlx::query_scalar(
+        "select k.id from cases k where k.closed_at is null and k.channel = $1 and (k.thread = $2 or exists (
+           select 1 from case_mentions cm join mentions m on m.id = cm.mention_id
+           where cm.case_id = k.id and m.channel = $1 and m.native_id = $2)) order by k.id limit 1")
+        .bind(channel).bind(thread).fetch_optional(c).await)
 }
 
 /// One case.
@@ -405,6 +445,7 @@ pub async fn change(tx: &mut Tx, id: CaseId, revision: i64, change: &Change<'_>,
            closed_at = case when $13 then null else coalesce($9, closed_at) end,
            outcome = case when $13 then null else coalesce($10, outcome) end,
            outcome_note = case when $13 then null else coalesce($11, outcome_note) end,
+           outcome_owed = case when $13 or $9 is not null then false else outcome_owed end,
            contact = coalesce($12, contact), round = round + $14, due_at = coalesce($15, due_at),
            triage = case when $16 then false else triage end, hold = null, hold_until = null,
            next_look_at = case when closed_at is not null and not $13 then null else $17 end,
@@ -423,6 +464,27 @@ pub async fn change(tx: &mut Tx, id: CaseId, revision: i64, change: &Change<'_>,
         .bind(judged.map(|judged| judged.protected)).bind(judged.map(|judged| judged.restricted))
         .bind(judged.is_some_and(|judged| judged.reroute))
         .execute(c).await.map(|done| done.rows_affected() > 0))
+}
+
+/// Notes that a case was answered in its channel at a moment, earlier than known if that is so; `owed` says that what
+/// came of it is still to be told. False when somebody else changed the case first.
+///
+/// # Errors
+/// What the database says.
+pub async fn answered_in_channel(
+    tx: &mut Tx,
+    id: CaseId,
+    revision: i64,
+    at: Time,
+    owed: bool,
+    now: Time,
+) -> sqlx::Result<bool> {
+    on!(tx, c => sqlx::query(
+        "update cases set first_answer_at = case when first_answer_at < $3 then first_answer_at else $3 end,
+           outcome_owed = $4, triage = false, hold = null, hold_until = null,
+           next_look_at = case when closed_at is null and unit is not null then $5 end, revision = revision + 1
+         where id = $1 and revision = $2")
+        .bind(id).bind(revision).bind(at).bind(owed).bind(now).execute(c).await.map(|done| done.rows_affected() > 0))
 }
 
 /// A row of the inbox.
@@ -523,6 +585,9 @@ pub async fn purge_words(tx: &mut Tx, intents: &str, before: Time, limit: i64) -
         on!(tx, c => sqlx::query(
             "update mentions set title = null, body = '', html = null, author = null, url = null, hearing = '{}'
              where id in (select mention_id from case_mentions where case_id = $1)")
+            .bind(*case).execute(c).await.map(|_| ()))?;
+        on!(tx, c => sqlx::query(
+            "delete from mention_versions where mention_id in (select mention_id from case_mentions where case_id = $1)")
             .bind(*case).execute(c).await.map(|_| ()))?;
         on!(tx, c => sqlx::query("update responses set body = '', url = null where case_id = $1")
             .bind(*case).execute(c).await.map(|_| ()))?;

@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::button::{Act, Button, Nonce};
-use super::tier::{LineA, MessageA, MessageB, MessageC, ReminderFacts, Tier};
+use super::tier::{CASES_NAMED, KeeperFacts, LineA, MessageA, MessageB, MessageC, ReminderFacts, Tier};
 use super::{case_in_words, cases_in_words};
 use crate::clock::Time;
 use crate::id::CaseId;
@@ -173,5 +173,53 @@ pub fn message(tier: Tier, occasion: Occasion, facts: &ReminderFacts<'_>) -> Mes
         Tier::A => MessageA::new(facts).message(occasion),
         Tier::B => MessageB::new(facts).message(occasion),
         Tier::C => MessageC::new(facts).message(occasion),
+    }
+}
+
+/// What one who keeps the system is told of sources that need her: how many, and in tier A which.
+#[must_use]
+pub fn keepers(tier: Tier, facts: &KeeperFacts<'_>) -> Message {
+    let count = facts.sources.len();
+    let lead = match count {
+        1 => "En källa i Lyhörd behöver tillsyn.".to_owned(),
+        _ => format!("{count} källor i Lyhörd behöver tillsyn."),
+    };
+    let mut text = lead.clone();
+    let mut html = format!("<p>{}</p>", escape(&lead));
+    if tier == Tier::A {
+        let named = facts.sources.iter().filter_map(|(name, what)| Some((facts.vocabulary.known(name)?, *what)));
+        for (name, what) in named.take(CASES_NAMED) {
+            let _ = write!(text, "\n{name} {what}.");
+            let _ = write!(html, "<p>{} {what}.</p>", escape(name));
+        }
+    }
+    let link = if tier == Tier::C { facts.links.login() } else { facts.links.sources() };
+    let _ = write!(text, "\n{link}");
+    let _ = write!(html, "<p><a href=\"{}\">Öppna Lyhörd</a></p>", escape(&link));
+    let html = (tier == Tier::A).then_some(html);
+    let subject = "Källor behöver tillsyn i Lyhörd".to_owned();
+    let occasion = Occasion::Reminder;
+    Message { tier, occasion, subject, text, html, link, case: None, buttons: Vec::new(), said_at: facts.now }
+}
+
+#[cfg(test)]
+mod keeper_tests {
+    use super::super::tier::{Links, Vocabulary};
+    use super::*;
+
+    #[test]
+    fn only_our_own_service_names_a_source_and_never_one_that_is_not_configured() {
+        let links = Links::new(&"https://lyhord.example.se/".parse().unwrap());
+        let vocabulary = Vocabulary::new(["Alekuriren".to_owned()]);
+        let sources = [("Alekuriren", "svarar men ser inget"), ("<okänd>", "går inte att läsa")];
+        let facts = KeeperFacts { sources: &sources, links: &links, vocabulary: &vocabulary, now: Time(0) };
+        let said = [Tier::A, Tier::B, Tier::C].map(|tier| keepers(tier, &facts));
+        assert_eq!(
+            said[0].text(),
+            "2 källor i Lyhörd behöver tillsyn.\nAlekuriren svarar men ser inget.\nhttps://lyhord.example.se/kallor"
+        );
+        assert_eq!(said[1].text(), "2 källor i Lyhörd behöver tillsyn.\nhttps://lyhord.example.se/kallor");
+        assert_eq!(said[2].text(), "2 källor i Lyhörd behöver tillsyn.\nhttps://lyhord.example.se/logga-in");
+        assert!(said[1].html().is_none() && said[2].html().is_none());
     }
 }

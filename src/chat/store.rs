@@ -141,7 +141,8 @@ pub async fn unwritten(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<(i64, CaseId
     on!(tx, c => sqlx::query_as(sql).bind(limit).fetch_all(c).await)
 }
 
-/// A message to this person that nobody has begun to send, so that it can still say more.
+/// A message about cases to this person that nobody has begun to send, so that it can still say more; one about sources
+/// is another matter.
 ///
 /// # Errors
 /// What the database says.
@@ -149,11 +150,13 @@ pub async fn open_message(tx: &mut Tx, recipient: &str) -> sqlx::Result<Option<M
     let sql = match tx.engine() {
         Engine::Sqlite => {
             "select id, recipient, voice, address, body, state, created_at, attempts from messages
-             where recipient = $1 and state = 'waiting' order by id limit 1"
+             where recipient = $1 and state = 'waiting'
+               and not exists (select 1 from source_warnings w where w.message_id = messages.id) order by id limit 1"
         }
         Engine::Postgres => {
             "select id, recipient, voice, address, body, state, created_at, attempts from messages
-             where recipient = $1 and state = 'waiting' order by id limit 1 for update"
+             where recipient = $1 and state = 'waiting'
+               and not exists (select 1 from source_warnings w where w.message_id = messages.id) order by id limit 1 for update"
         }
     };
     on!(tx, c => sqlx::query_as(sql).bind(recipient).fetch_optional(c).await)
@@ -186,6 +189,15 @@ pub async fn rewrite(tx: &mut Tx, id: MessageId, body: &str, at: Option<Time>) -
     on!(tx, c => sqlx::query(
         "update messages set body = $2, next_attempt_at = coalesce($3, next_attempt_at) where id = $1 and state = 'waiting'")
         .bind(id).bind(body).bind(at).execute(c).await.map(|_| ()))
+}
+
+/// Takes back a message that nobody has begun to send: what it would have said is no longer so.
+///
+/// # Errors
+/// What the database says.
+pub async fn withdraw(tx: &mut Tx, id: MessageId) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query("delete from messages where id = $1 and state = 'waiting'")
+        .bind(id).execute(c).await.map(|_| ()))
 }
 
 /// Lets a message carry these reminders; message 0 means that they stand in the inbox only.

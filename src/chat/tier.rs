@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
-pub use super::message::{Message, Occasion, escape, message};
+pub use super::message::{Message, Occasion, escape, keepers, message};
 use super::{cases_in_words, swedish};
 use crate::classification::{Flag, Intent};
 use crate::clock::Time;
@@ -103,7 +103,7 @@ impl Vocabulary {
         Self(names.into_iter().collect())
     }
 
-    fn known<'a>(&self, name: &'a str) -> Option<&'a str> {
+    pub(super) fn known<'a>(&self, name: &'a str) -> Option<&'a str> {
         (!name.is_empty() && self.0.contains(name)).then_some(name)
     }
 }
@@ -165,6 +165,12 @@ impl Links {
         format!("{}/min-sida", self.base)
     }
 
+    /// The page of what we read, which asks for sign-in.
+    #[must_use]
+    pub fn sources(&self) -> String {
+        format!("{}/kallor", self.base)
+    }
+
     /// A case's page, which asks for sign-in.
     #[must_use]
     pub fn case(&self, case: CaseId) -> String {
@@ -181,6 +187,20 @@ pub struct ReminderFacts<'a> {
     pub count: usize,
     /// The earliest due time among all of them.
     pub earliest_due_at: Time,
+    /// Where links lead.
+    pub links: &'a Links,
+    /// What may be named.
+    pub vocabulary: &'a Vocabulary,
+    /// When it is said.
+    pub now: Time,
+}
+
+/// What those who keep the system are told: sources that need them. Nothing here is about a case or a citizen.
+#[derive(Debug, Clone)]
+pub struct KeeperFacts<'a> {
+    /// Name of each source and what is amiss with it, in Swedish. A name is said in tier A only, and only if the
+    /// vocabulary has it.
+    pub sources: &'a [(&'a str, &'a str)],
     /// Where links lead.
     pub links: &'a Links,
     /// What may be named.

@@ -35,13 +35,22 @@ async fn try_all(config: Config, place: &Place) -> anyhow::Result<ExitCode> {
     let mut blind = 0;
     for setting in app.config.sources.iter().filter(|setting| !setting.paused) {
         let row = SourceRow::fresh(&setting.key, &setting.name, &setting.address, &setting.channel);
-        match app.read_source(&row, &Cursor::default(), app.clock.now()).await {
+        match app.read_source(&row, &Cursor::default(), &[], app.clock.now()).await {
             Ok(poll) => println!("{}: {} inlägg{}", setting.name, poll.posts.len(), remark(poll.remark.as_deref())),
             Err(fault) => {
                 blind += 1;
                 println!("{}: går inte att läsa ({fault})", setting.name);
             }
         }
+    }
+    for account in app.config.accounts.all() {
+        if account.secret.is_none() {
+            println!("Kontot {} ({}): känt, men ingen hemlighet är satt.", account.handle, account.channel);
+            continue;
+        }
+        let found = app.check_account(account, app.clock.now()).await;
+        blind += usize::from(!found.ok);
+        println!("Kontot {} ({}): {}", account.handle, account.channel, found.says);
     }
     for channel in app.voices.channels() {
         println!("{}: inställd", channel.swedish());
@@ -75,6 +84,8 @@ impl SourceRow {
             last_try_at: None,
             last_ok_at: None,
             last_item_at: None,
+            streamed: false,
+            quiet_since: None,
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod purge;
 pub mod remind;
 pub mod route;
 pub mod serve;
+pub mod supervision;
 
 /// Something was found wrong.
 pub const FOUND_WRONG: u8 = 1;

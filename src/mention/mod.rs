@@ -17,6 +17,7 @@ pub mod store;
 pub mod stream;
 pub mod token;
 pub mod trial;
+pub mod version_store;
 pub mod watch;
 #[cfg(test)]
 mod watch_tests;

@@ -73,6 +73,8 @@ pub struct NewMention<'a> {
     pub thread: Option<&'a str>,
     /// The post it answers.
     pub reply_to: Option<&'a str>,
+    /// The channel's number of it at this source.
+    pub local_id: Option<&'a str>,
     /// Slug of the kind of post.
     pub kind: &'a str,
     /// Headline.
@@ -108,13 +110,14 @@ pub struct NewMention<'a> {
 pub async fn keep(tx: &mut Tx, new: &NewMention<'_>, now: Time) -> sqlx::Result<Option<MentionId>> {
     on!(tx, c => sqlx::query_scalar(
         "insert into mentions (source_id, channel, native_id, url, url_key, fingerprint, thread, reply_to, kind, title, body,
-           html, author, language, site, authored_at, updated_at, seen_at, stored_at, own, imported, hearing)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+           html, author, language, site, authored_at, updated_at, seen_at, stored_at, own, imported, hearing,
+           local_id)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
          on conflict (channel, native_id) do nothing returning id")
         .bind(new.source_id).bind(new.channel).bind(new.native_id).bind(new.url).bind(&new.url_key)
         .bind(new.fingerprint).bind(new.thread).bind(new.reply_to).bind(new.kind).bind(new.title).bind(new.body)
         .bind(new.html).bind(new.author).bind(new.language).bind(new.site).bind(new.authored_at).bind(new.updated_at)
-        .bind(new.seen_at).bind(now).bind(new.own).bind(new.imported).bind(&new.hearing)
+        .bind(new.seen_at).bind(now).bind(new.own).bind(new.imported).bind(&new.hearing).bind(new.local_id)
         .fetch_optional(c).await)
 }
 

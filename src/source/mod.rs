@@ -1,5 +1,7 @@
 //! Source (källa): what we read, an item as found, where we stopped, and how the source is.
 
+pub mod account;
+pub mod channel_store;
 mod dates;
 pub mod discover;
 pub mod feed;
@@ -7,10 +9,13 @@ mod feed_json;
 mod feed_source;
 mod feed_xml;
 pub mod health;
+pub mod kinds;
 mod native_id;
 pub mod politeness;
 pub mod reduce;
+pub mod rhythm;
 pub mod store;
+pub mod supervision;
 pub mod watched;
 
 use std::future::Future;
@@ -72,8 +77,14 @@ pub struct Post {
     pub text: String,
     /// The same as sanitised HTML, when the channel sent HTML.
     pub html: Option<String>,
+    /// The channel's number of it where we read it, when that differs from [`Post::native_id`]: what threads and
+    /// deletions are asked and told by.
+    pub local_id: Option<String>,
     /// The writer as the channel shows her. Never a key: no query, index or page asks by it (REF-02).
     pub author: Option<String>,
+    /// The writer as the channel knows her for good (a DID, an actor's address). Never stored: it is only held against
+    /// our own accounts.
+    pub writer: Option<String>,
     /// BCP 47 tag, when the channel says.
     pub language: Option<String>,
     /// When it was written, by the channel's clock.
@@ -82,6 +93,36 @@ pub struct Post {
     pub updated_at: Option<Time>,
     /// True when one of our own accounts wrote it: an answer, never a case.
     pub own: bool,
+    /// True when it is said to us: it names one of our accounts, or answers in a thread that we watch. Then it is kept
+    /// though no rule hears it.
+    pub to_us: bool,
+}
+
+/// A post that its writer or the channel has taken away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gone {
+    /// How the channel names what is gone.
+    pub name: Name,
+    /// When it was told, by the channel's clock where it says.
+    pub at: Option<Time>,
+}
+
+/// How a channel names a post that it no longer shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Name {
+    /// As everywhere: [`Post::native_id`].
+    Native(String),
+    /// As where we read it: [`Post::local_id`].
+    Local(String),
+}
+
+/// A thread in which we have answered, and that is read for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Thread {
+    /// The native id of its first post.
+    pub root: String,
+    /// The channel's own number of a post in it, where it is needed for asking.
+    pub local_id: Option<String>,
 }
 
 /// Where we stopped reading, in the source's own terms (JSON); committed together with the items behind it.
@@ -93,6 +134,10 @@ pub struct Cursor(pub serde_json::Value);
 pub struct Poll {
     /// The items, oldest first as far as the source says.
     pub posts: Vec<Post>,
+    /// What is no longer there.
+    pub gone: Vec<Gone>,
+    /// Watched threads that were asked for, by their root; the rest wait for the next reading.
+    pub threads_read: Vec<String>,
     /// Where the next reading begins.
     pub cursor: Cursor,
     /// The least time the source asks us to wait before the next reading.
@@ -147,6 +192,34 @@ pub enum PollError {
     /// The address is one that we do not call (private network, wrong scheme).
     #[error("refused: {0}")]
     Refused(String),
+}
+
+/// So long before the end of what lets us in is it told: time enough for a person to be back from holiday.
+pub const BEFORE_END: Duration = Duration::from_hours(14 * 24);
+
+/// How one of our own accounts is, when it is tried.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountState {
+    /// Whether it lets us in.
+    pub ok: bool,
+    /// When what lets us in ends, where the channel says.
+    pub expires_at: Option<Time>,
+    /// What works or does not and what to do, in Swedish.
+    pub says: String,
+}
+
+impl AccountState {
+    /// It lets us in.
+    #[must_use]
+    pub fn yes(says: String, expires_at: Option<Time>) -> Self {
+        Self { ok: true, expires_at, says }
+    }
+
+    /// It does not.
+    #[must_use]
+    pub fn no(says: String) -> Self {
+        Self { ok: false, expires_at: None, says }
+    }
 }
 
 /// How a source is.

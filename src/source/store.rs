@@ -42,10 +42,14 @@ pub struct SourceRow {
     pub last_ok_at: Option<Time>,
     /// When it last had something new.
     pub last_item_at: Option<Time>,
+    /// True when it is listened to all the time and never due.
+    pub streamed: bool,
+    /// Since when it is too quiet by its own rhythm.
+    pub quiet_since: Option<Time>,
 }
 
 const COLUMNS: &str = "id, key, kind, name, address, channel, moved_to, enabled, cursor, next_poll_at, failures,
-    health, health_since, health_why, last_try_at, last_ok_at, last_item_at";
+    health, health_since, health_why, last_try_at, last_ok_at, last_item_at, streamed, quiet_since";
 
 /// A source as the configuration names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub struct Named {
     pub channel: String,
     /// False while it is paused.
     pub enabled: bool,
+    /// True when it is listened to all the time and never due.
+    pub streamed: bool,
 }
 
 /// Makes the table say what the configuration says. A new address begins anew; a source that is no longer named
@@ -73,17 +79,17 @@ pub async fn take_over_configuration(tx: &mut Tx, named: &[Named], now: Time) ->
     on!(tx, c => sqlx::query("update sources set enabled = false").execute(c).await.map(|_| ()))?;
     for source in named {
         on!(tx, c => sqlx::query(
-            "insert into sources (key, kind, name, address, channel, enabled, next_poll_at, health_since)
-             values ($1, $2, $3, $4, $5, $6, $7, $7)
+            "insert into sources (key, kind, name, address, channel, enabled, next_poll_at, health_since, streamed)
+             values ($1, $2, $3, $4, $5, $6, $7, $7, $8)
              on conflict (key) do update set kind = excluded.kind, name = excluded.name, channel = excluded.channel,
-               enabled = excluded.enabled,
+               enabled = excluded.enabled, streamed = excluded.streamed,
                moved_to = case when sources.address = excluded.address then sources.moved_to end,
                cursor = case when sources.address = excluded.address then sources.cursor else 'null' end,
                next_poll_at = case when sources.address = excluded.address then sources.next_poll_at else excluded.next_poll_at end,
                failures = case when sources.address = excluded.address then sources.failures else 0 end,
                address = excluded.address")
             .bind(&source.key).bind(&source.kind).bind(&source.name).bind(&source.address).bind(&source.channel)
-            .bind(source.enabled).bind(now)
+            .bind(source.enabled).bind(now).bind(source.streamed)
             .execute(c).await.map(|_| ()))?;
     }
     Ok(())
@@ -95,7 +101,7 @@ pub async fn take_over_configuration(tx: &mut Tx, named: &[Named], now: Time) ->
 /// What the database says.
 pub async fn due(tx: &mut Tx, now: Time, limit: i64) -> sqlx::Result<Vec<(SourceId, Time)>> {
     on!(tx, c => sqlx::query_as(
-        "select id, next_poll_at from sources where enabled and next_poll_at <= $1 and lease_until <= $1
+        "select id, next_poll_at from sources where enabled and not streamed and next_poll_at <= $1 and lease_until <= $1
          order by next_poll_at limit $2")
         .bind(now).bind(limit).fetch_all(c).await)
 }
@@ -106,7 +112,8 @@ pub async fn due(tx: &mut Tx, now: Time, limit: i64) -> sqlx::Result<Vec<(Source
 /// What the database says.
 pub async fn next_due(tx: &mut Tx) -> sqlx::Result<Option<Time>> {
     on!(tx, c => sqlx::query_scalar(
-        "select min(case when lease_until > next_poll_at then lease_until else next_poll_at end) from sources where enabled")
+        "select min(case when lease_until > next_poll_at then lease_until else next_poll_at end) from sources
+         where enabled and not streamed")
         .fetch_one(c).await)
 }
 
@@ -254,6 +261,7 @@ impl Named {
             address: String::new(),
             channel: own("import"),
             enabled: false,
+            streamed: false,
         }
     }
 }
@@ -275,6 +283,7 @@ pub async fn the_import(tx: &mut Tx, import: &Named, now: Time) -> sqlx::Result<
 /// # Errors
 /// What the database says.
 pub async fn let_go(tx: &mut Tx) -> sqlx::Result<u64> {
+    on!(tx, c => sqlx::query("update leases set until = 0 where name like 'stream:%'").execute(c).await.map(|_| ()))?;
     on!(tx, c => sqlx::query("update sources set lease_until = 0, lease_by = null where lease_until > 0")
         .execute(c).await.map(|done| done.rows_affected()))
 }

@@ -5,13 +5,19 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::account::Accounts;
+use super::kinds::{self, Common};
 use crate::http::Reach;
 use crate::settings::Section;
 
+pub use super::kinds::SourceKind;
+
 /// More sources than this are not a municipality's ear but a search engine.
 const SOURCES: usize = 2_000;
-/// Lowest interval for other people's servers, in minutes: what feed readers have agreed on.
+/// Lowest interval for feeds on other people's servers, in minutes: what feed readers have agreed on.
 const FLOOR_MINUTES: i64 = 15;
+/// Default interval of what is asked through an interface made for being asked.
+const API_MINUTES: i64 = 5;
 
 /// One source as the municipality has set it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,37 +42,33 @@ pub struct SourceSetting {
     pub paused: bool,
 }
 
-/// How a source is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceKind {
-    /// RSS, RDF, Atom or JSON Feed over HTTP.
-    Feed,
-}
-
 /// Reads every `[[source]]` of the file; what is wrong is reported and left out, so that the rest is read too.
 #[must_use]
-pub fn read(file: &Section) -> Vec<SourceSetting> {
+pub fn read(file: &Section, accounts: &Accounts) -> Vec<SourceSetting> {
     let sections = file.sections("source");
     if sections.len() > SOURCES {
         file.place_of("source").report(format!("more than {SOURCES} sources"));
     }
     let mut keys = HashSet::new();
-    sections.iter().take(SOURCES).filter_map(|section| source(section, &mut keys)).collect()
+    sections.iter().take(SOURCES).filter_map(|section| source(section, accounts, &mut keys)).collect()
 }
 
-fn source(section: &Section, keys: &mut HashSet<String>) -> Option<SourceSetting> {
+fn source(section: &Section, accounts: &Accounts, keys: &mut HashSet<String>) -> Option<SourceSetting> {
     let key = section.located("key");
     let name = section.text("name");
-    // Feeds are the only kind so far: the key is checked, so that a later kind cannot be taken for a feed.
-    let _ = section.choice("kind", &["feed"]);
-    let address = section.located("address");
+    let kind = section.choice("kind", &kinds::KINDS);
+    let address = section.located_optional("address");
     let local = section.flag_or("local", false);
     let own = section.flag_or("own", false);
-    let channel = section.text_or("channel", "rss");
+    let channel = section.text_or("channel", if kind == "feed" { "rss" } else { kind });
     let paused = section.flag_or("paused", false);
-    let floor = if local { 1 } else { FLOOR_MINUTES };
-    let minutes = section.integer_or("interval_minutes", floor..=1_440, 30);
-    let (key, address) = (key?, address?);
+    let (floor, usual) = match kind {
+        "feed" => (if local { 1 } else { FLOOR_MINUTES }, 30),
+        _ => (1, API_MINUTES),
+    };
+    let minutes = section.integer_or("interval_minutes", floor..=1_440, usual);
+    let kind = Common { section, accounts, address: address.clone() }.kind(kind);
+    let key = key?;
     if !is_slug(&key.text) {
         key.place.report(format!("`key` is `{}`, expected lower-case letters, digits and hyphens", key.text));
         return None;
@@ -79,19 +81,15 @@ fn source(section: &Section, keys: &mut HashSet<String>) -> Option<SourceSetting
         section.place_of("channel").report(format!("`channel` is `{channel}`, expected a slug such as `rss`"));
         return None;
     }
-    let url = Url::parse(&address.text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-    let Some(url) = url else {
-        address.place.report(format!("`address` is `{}`, expected an address with https://", address.text));
-        return None;
-    };
-    if let Some(why) = profile(&url).filter(|_| !own) {
+    let (kind, url) = kind?;
+    if let (SourceKind::Feed, Some(address), Some(why)) = (&kind, &address, profile(&url).filter(|_| !own)) {
         address.place.report(why);
         return None;
     }
     Some(SourceSetting {
         key: key.text,
         name,
-        kind: SourceKind::Feed,
+        kind,
         address: url.into(),
         interval: Duration::from_secs(u64::try_from(minutes).unwrap_or(30) * 60),
         reach: if local { Reach::Local } else { Reach::Public },
@@ -101,7 +99,8 @@ fn source(section: &Section, keys: &mut HashSet<String>) -> Option<SourceSetting
     })
 }
 
-fn is_slug(text: &str) -> bool {
+/// True for a name that the database, addresses and watch rules can carry.
+pub(super) fn is_slug(text: &str) -> bool {
     (1..=60).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
@@ -142,7 +141,9 @@ mod tests {
 
     fn read_text(text: &str) -> (Vec<SourceSetting>, Vec<String>) {
         let problems = Problems::default();
-        let sources = read(&settings::read("sources.toml", text, &problems));
+        let file = settings::read("sources.toml", text, &problems);
+        let sources = read(&file, &crate::source::account::read(&file));
+        drop(file);
         (sources, problems.sorted().iter().map(ToString::to_string).collect())
     }
 
@@ -210,6 +211,46 @@ mod tests {
         ] {
             assert_eq!(profile(&Url::parse(address).unwrap()), None, "{address}");
         }
+    }
+
+    #[test]
+    fn a_channel_says_what_it_reads_with_which_account() {
+        let account = "[[account]]\nkey='b'\nchannel='bluesky'\nhandle='ale.se'\nserver='https://bsky.social'\n\
+                       [[account]]\nkey='m'\nchannel='mastodon'\nhandle='@ale@m.example'\nserver='https://m.example'\n";
+        let (sources, faults) = read_text(&format!(
+            "{account}[[source]]\nkey='strom'\nname='Bluesky'\nkind='bluesky'\naddress='wss://jetstream.us-east.bsky.network'\n\
+             fallback=['wss://jetstream2.us-east.bsky.network/subscribe']\n\
+             [[source]]\nkey='konto'\nname='Vårt konto'\nkind='bluesky'\nreads='account'\naccount='b'\n\
+             [[source]]\nkey='taggar'\nname='Taggar'\nkind='mastodon'\naddress='https://m.example'\ntags=['#ale','Älvängen']\n\
+             account='m'\nstream=true\n"
+        ));
+        assert_eq!(faults, [""; 0]);
+        let slugs: Vec<&str> = sources.iter().map(|source| source.kind.slug()).collect();
+        assert_eq!(slugs, ["bluesky-stream", "bluesky-account", "mastodon-tags"]);
+        assert!(sources[0].kind.is_streamed() && !sources[2].kind.is_streamed());
+        assert_eq!((sources[1].address.as_str(), sources[1].channel.as_str()), ("https://bsky.social/", "bluesky"));
+        assert_eq!(sources[2].interval, Duration::from_mins(5));
+        let SourceKind::MastodonTags { tags, .. } = &sources[2].kind else { panic!("{:?}", sources[2].kind) };
+        assert_eq!(tags, &["ale", "Älvängen"]);
+    }
+
+    #[test]
+    fn a_fault_in_a_channel_points_at_its_line_and_says_the_way_out() {
+        let faults = |text: &str| read_text(text).1.join("\n");
+        let stream = "[[source]]\nkey='s'\nname='S'\nkind='bluesky'\n";
+        assert!(faults(stream).contains(":1: `address` is missing, expected an address as wss://"));
+        assert!(faults(&format!("{stream}address='https://x.example'\n")).contains(":5: `address` is"));
+        assert!(faults(&format!("{stream}address='ws://x.example'\n")).contains("use wss://"));
+        let account = format!("{stream}reads='account'\naccount='ale-blusky'\n");
+        let known = "[[account]]\nkey='ale-bluesky'\nchannel='bluesky'\nhandle='ale.se'\n";
+        assert!(faults(&format!("{known}{account}")).contains("did you mean `ale-bluesky`?"));
+        let named = account.replace("blusky", "bluesky");
+        assert!(faults(&format!("{known}{named}")).contains("has no `server`"));
+        let tags = "[[source]]\nkey='t'\nname='T'\nkind='mastodon'\naddress='https://m.example'\n";
+        assert!(faults(tags).contains("`tags` is missing"));
+        assert!(faults(&format!("{tags}tags=['a b']\n")).contains(":6: `a b` is no tag"));
+        assert!(faults(&format!("{tags}tags=['ale']\nstream=true\n")).contains("needs `account`"));
+        assert!(faults(&format!("{tags}tags=['ale']\nbackfill=['x']\n")).contains("backfill"));
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub const TABLE: &[(Method, &str, Who)] = &[
     (Method::POST, "/arende/{id}/oppna", READERS),
     (Method::POST, "/arende/{id}/ratta", READERS),
     (Method::GET, "/kallor", WATCHERS),
+    (Method::GET, "/kallor/uppsikt", WATCHERS),
+    (Method::GET, "/kallor/uppsikt.csv", WATCHERS),
     (Method::POST, "/kallor/{id}/las", Who::Only(&[Role::Admin])),
     (Method::GET, "/uppfoljning", FOLLOWERS),
     (Method::GET, "/uppfoljning.csv", FOLLOWERS),

@@ -10,7 +10,7 @@ use super::access::may_see;
 use super::earlier::{Earlier, earlier};
 use super::fault::Fault;
 use super::frame::{Frame, Notice, said};
-use super::history::{Line, told};
+use super::history::{Line, name_of, told};
 use super::inbox::{Choice, blurred, choice};
 use super::judgement::{About, Judged, about, judgements};
 use super::visitor::Visitor;
@@ -24,9 +24,13 @@ use crate::db::Tx;
 use crate::id::CaseId;
 use crate::mention::Span;
 use crate::mention::store::Mention;
+use crate::mention::version_store::{self, Version};
+use crate::response::store::ResponseRow;
 
 /// Posts of a thread that are shown; a longer one is read in its channel.
 const THREAD_MAX: i64 = 50;
+/// Earlier versions of posts that are shown.
+const VERSIONS_MAX: i64 = 50;
 /// Letters of a post that are shown.
 const POST_MAX: usize = 6_000;
 /// Lines of history that are shown.
@@ -58,6 +62,15 @@ struct Post {
     title: String,
     pieces: Vec<Piece>,
     url: Option<String>,
+    gone: String,
+    earlier: Vec<Before>,
+}
+
+/// What a post said before it was changed.
+#[derive(Debug)]
+struct Before {
+    when: String,
+    text: String,
 }
 
 /// An answer we have given.
@@ -126,6 +139,7 @@ struct Page {
     history: Vec<Line>,
     neutral: bool,
     triage: bool,
+    owed: bool,
     draft: Draft,
 }
 
@@ -176,6 +190,8 @@ async fn render(
     mentions.truncate(usize::try_from(THREAD_MAX).unwrap_or(usize::MAX));
     let verdict = crate::classification::store::standing(&mut tx, case.mention_id).await?;
     let given = crate::response::store::of_case(&mut tx, id, THREAD_MAX).await?;
+    let versions = version_store::versions_of_case(&mut tx, id, VERSIONS_MAX).await?;
+    let changed = version_store::changed_of_case(&mut tx, id, THREAD_MAX).await?;
     let earlier = earlier(&mut tx, site, &case, now).await?;
     let copied = draft.from.and_then(|from| earlier.iter().find(|other| other.id == from));
     let (draft, notice) = match copied {
@@ -208,14 +224,20 @@ async fn render(
         posts: if hidden {
             Vec::new()
         } else {
-            mentions.iter().map(|m| post(m, &case, verdict.as_ref(), heard.as_ref(), now)).collect()
+            let fared = |m: &Mention, mut post: Post| {
+                let gone = changed.iter().find(|(id, ..)| *id == m.id).and_then(|(_, _, at)| *at);
+                post.gone = gone.map(|at| words::moment(at, now)).unwrap_or_default();
+                post.earlier = versions.iter().filter(|v| v.mention_id == m.id).map(|v| before(v, now)).collect();
+                post
+            };
+            mentions.iter().map(|m| fared(m, post(m, &case, verdict.as_ref(), heard.as_ref(), now))).collect()
         },
         hidden,
         more_posts,
         given: given
             .iter()
             .map(|answer| Given {
-                who: organisation.name_of_staff(&answer.written_by).to_owned(),
+                who: name_of(&answer.written_by, &organisation),
                 when: words::moment(answer.answered_at, now),
                 kind: if answer.kind == "referral" { "hänvisade" } else { "svarade" },
                 body: answer.body.clone(),
@@ -251,9 +273,16 @@ async fn render(
         history: entries.iter().map(|entry| told(entry, &organisation, now)).collect(),
         neutral: case.protected,
         triage: case.triage,
-        draft,
+        owed: case.outcome_owed,
+        draft: if case.outcome_owed { answered(draft, given.last()) } else { draft },
         frame,
     })
+}
+
+/// The form of a case that was answered in the channel begins with that answer: what is missing is what came of it.
+fn answered(draft: Draft, given: Option<&ResponseRow>) -> Draft {
+    let Some(given) = given.filter(|_| draft.text.is_empty()) else { return draft };
+    Draft { text: given.body.clone(), url: given.url.clone().unwrap_or_default(), ..draft }
 }
 
 /// What the page reads of a hearing that was kept as JSON; unknown fields are let be.
@@ -285,7 +314,13 @@ fn post(mention: &Mention, case: &CaseRow, verdict: Option<&Classification>, hea
         title: mention.title.clone().unwrap_or_default(),
         pieces: pieces(&mention.body, &spans),
         url: mention.url.as_deref().and_then(outside),
+        gone: String::new(),
+        earlier: Vec::new(),
     }
+}
+
+fn before(version: &Version, now: Time) -> Before {
+    Before { when: words::moment(version.said_at, now), text: version.body.chars().take(POST_MAX).collect() }
 }
 
 /// An address that a person may follow: a web page, never a script.

@@ -10,6 +10,7 @@ use crate::classification::correction::Question;
 use crate::clock::Time;
 use crate::journal::Entry;
 use crate::reminder::Stage;
+use crate::response::acts::OF_CHANNEL;
 
 /// A line of history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,8 @@ pub(super) fn told(entry: &Entry, organisation: &Organisation, now: Time) -> Lin
 }
 
 fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, now: Time) -> String {
-    let who = if actor == "lyhord" { "Lyhörd" } else { organisation.name_of_staff(actor) };
+    let who = name_of(actor, organisation);
+    let who = who.as_str();
     let text = |key: &str| body.get(key).and_then(Value::as_str);
     let name = |key: &str| text(key).map_or("någon", |staff| organisation.name_of_staff(staff));
     let time = |key: &str| body.get(key).and_then(Value::as_i64).map(|at| words::moment(Time(at), now));
@@ -49,6 +51,24 @@ fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, 
         "case.snoozed" => format!("{who} sköt upp påminnelsen{}", till("until")),
         "case.acknowledged" => format!("{who}: ”Jag ser det”"),
         "case.answered" => format!("{who} svarade"),
+        "case.answered_in_channel" => format!("{who} svarade i kanalen"),
+        "case.breach_withdrawn" => {
+            let at = time("answered_at").unwrap_or_default();
+            format!("Förseningen är struken: svaret gavs i kanalen {at}, i tid, men hittades först nu")
+        }
+        "mention.edited" => "Inlägget har ändrats av den som skrev. Tidigare lydelse är sparad".to_owned(),
+        "mention.deleted" => "Inlägget är borttaget i kanalen".to_owned(),
+        "source.warned" => {
+            format!("{} meddelas att källan {} behöver tillsyn", name("to"), text("source").unwrap_or("okänd"))
+        }
+        "account.checked" => {
+            let ok = body.get("ok").and_then(Value::as_bool).unwrap_or(false);
+            format!(
+                "Kontot {} {}",
+                text("account").unwrap_or("okänt"),
+                if ok { "släpper in oss" } else { "släpper inte in oss" }
+            )
+        }
         "case.referred" => format!("{who} hänvisade till rätt funktion"),
         "case.dismissed" => {
             let reason =
@@ -102,6 +122,15 @@ fn corrected(
         was.to_lowercase(),
         became.to_lowercase()
     )
+}
+
+/// Who did it, as a person reads it: Lyhörd, one of the staff, or our account in a channel when nobody is known.
+pub(super) fn name_of(actor: &str, organisation: &Organisation) -> String {
+    match actor.strip_prefix(OF_CHANNEL) {
+        _ if actor == "lyhord" => "Lyhörd".to_owned(),
+        Some(channel) => format!("Kommunens konto ({})", words::channel(channel)),
+        None => organisation.name_of_staff(actor).to_owned(),
+    }
 }
 
 fn health(slug: Option<&str>) -> &'static str {

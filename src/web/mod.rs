@@ -41,6 +41,7 @@ pub mod secret;
 pub mod sign_in;
 mod sources;
 pub mod store;
+pub mod supervision;
 pub mod throttle;
 mod visitor;
 mod words;
@@ -124,6 +125,8 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/arende/{id}/ratta", post(judgement::put_right))
         .route("/arende/{id}/oppna", post(case_acts::reopen))
         .route("/kallor", get(sources::show))
+        .route("/kallor/uppsikt", get(supervision::show))
+        .route("/kallor/uppsikt.csv", get(supervision::csv))
         .route("/kallor/{id}/las", post(sources::read_now))
         .route("/uppfoljning", get(follow_up::show))
         .route("/uppfoljning.csv", get(follow_up::csv))

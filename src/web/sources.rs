@@ -13,8 +13,11 @@ use crate::assignment::Role;
 use crate::clock::Time;
 use crate::id::SourceId;
 use crate::journal::{self, Fact};
-use crate::source::Health;
+use crate::source::account::Account;
+use crate::source::channel_store::{self, AccountCheck};
+use crate::source::kinds::capabilities;
 use crate::source::store::SourceRow;
+use crate::source::{BEFORE_END, Health};
 
 /// What the address may ask for.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -34,6 +37,19 @@ struct Row {
     last_ok: String,
     last_item: String,
     next: String,
+    streamed: bool,
+    reads: &'static str,
+    cannot: &'static [&'static str],
+}
+
+/// One of our own accounts.
+#[derive(Debug)]
+struct OwnAccount {
+    handle: String,
+    channel: String,
+    tone: &'static str,
+    state: &'static str,
+    says: String,
 }
 
 #[derive(Template)]
@@ -42,6 +58,7 @@ struct Sources {
     frame: Frame,
     summary: String,
     rows: Vec<Row>,
+    accounts: Vec<OwnAccount>,
     keeper: bool,
 }
 
@@ -52,6 +69,9 @@ pub(super) async fn show(
 ) -> Result<Response, Fault> {
     let mut tx = site.db.read().await?;
     let sources = crate::source::store::all(&mut tx).await?;
+    let checks = channel_store::account_checks(&mut tx).await?;
+    let accounts =
+        site.app.config.accounts.all().iter().map(|account| own_account(account, &checks, visitor.now)).collect();
     let frame = Frame::of(&site, &visitor, &mut tx, "Källor", "/kallor").await?;
     let rows: Vec<Row> = sources.iter().map(|source| row(source, visitor.now)).collect();
     let amiss = sources.iter().filter(|source| source.enabled && source.health != Health::Ok.slug()).count();
@@ -65,6 +85,7 @@ pub(super) async fn show(
         frame: frame.saying(said(asked.sagt.as_deref())),
         summary,
         rows,
+        accounts,
         keeper: visitor.person.is(Role::Admin),
     })
 }
@@ -78,6 +99,7 @@ fn row(source: &SourceRow, now: Time) -> Row {
         Health::Blind => ("late", "Blind"),
         Health::Dead => ("late", "Nere"),
     };
+    let (reads, cannot) = capabilities(&source.kind);
     let when = |at: Option<Time>| at.map_or_else(|| "aldrig".to_owned(), |at| words::moment(at, now));
     Row {
         id: source.id,
@@ -89,8 +111,33 @@ fn row(source: &SourceRow, now: Time) -> Row {
         why: source.health_why.clone(),
         last_ok: when(source.last_ok_at),
         last_item: when(source.last_item_at),
-        next: if source.enabled { words::moment(source.next_poll_at, now) } else { "läses inte".to_owned() },
+        next: match (source.enabled, source.streamed) {
+            (false, _) => "läses inte".to_owned(),
+            (true, true) => "läses hela tiden".to_owned(),
+            (true, false) => words::moment(source.next_poll_at, now),
+        },
+        streamed: source.streamed,
+        reads,
+        cannot,
     }
+}
+
+fn own_account(account: &Account, checks: &[AccountCheck], now: Time) -> OwnAccount {
+    let check = checks.iter().find(|check| check.account == account.key);
+    let (tone, state, says) = match check {
+        _ if account.secret.is_none() => ("", "Känt", "Ingen inloggning är inställd.".to_owned()),
+        None => ("", "Inte prövat än", String::new()),
+        Some(check) => {
+            let soon = check.expires_at.is_some_and(|at| at <= now.plus(BEFORE_END));
+            let (tone, state) = match (check.ok, soon) {
+                (true, false) => ("brand", "Fungerar"),
+                (true, true) => ("soon", "Går snart ut"),
+                (false, _) => ("late", "Släpper inte in oss"),
+            };
+            (tone, state, format!("{} Prövat {}.", check.why, words::moment(check.checked_at, now)))
+        }
+    };
+    OwnAccount { handle: account.handle.clone(), channel: words::channel(&account.channel), tone, state, says }
 }
 
 pub(super) async fn read_now(

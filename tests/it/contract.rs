@@ -8,7 +8,10 @@ use lyhord::id::{CaseId, MentionId, SourceId};
 use lyhord::journal::{self, Fact, Verdict};
 use lyhord::mention::Relevance;
 use lyhord::mention::store::NewMention;
+use lyhord::mention::version_store;
 use lyhord::queue::{self, Lane, Work};
+use lyhord::source::channel_store::{self, AccountCheck};
+use lyhord::source::rhythm::Hour;
 use lyhord::source::store::{Named, Reading};
 use lyhord::{assignment, audit, case, chat, classification, mention, reminder, response, source, web};
 
@@ -29,6 +32,7 @@ fn named(key: &str, address: &str) -> Named {
         address: own(address),
         channel: own("rss"),
         enabled: true,
+        streamed: false,
     }
 }
 
@@ -689,6 +693,181 @@ async fn a_newer_schema_is_refused_with_a_way_out() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_is_watched_over_and_its_troubles_are_told_once() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let id = a_source(&mut tx).await;
+        assert_eq!(channel_store::latest_stretch(&mut tx, id).await.unwrap(), None);
+        channel_store::begin_stretch(&mut tx, id, NOW).await.unwrap();
+        let (stretch, until) = channel_store::latest_stretch(&mut tx, id).await.unwrap().unwrap();
+        assert_eq!(until, NOW);
+        channel_store::lengthen_stretch(&mut tx, stretch, later(60)).await.unwrap();
+        channel_store::lengthen_stretch(&mut tx, stretch, later(30)).await.unwrap();
+        channel_store::begin_stretch(&mut tx, id, later(900)).await.unwrap();
+        let stretches = channel_store::stretches(&mut tx, id, NOW, 9).await.unwrap();
+        let seen: Vec<_> = stretches.iter().map(|stretch| (stretch.from, stretch.until, stretch.readings)).collect();
+        assert_eq!(seen, [(NOW, later(60), 3), (later(900), later(900), 1)]);
+        assert_eq!(channel_store::stretches(&mut tx, id, later(100), 9).await.unwrap().len(), 1);
+
+        channel_store::add_items(&mut tx, id, 7, 2).await.unwrap();
+        channel_store::add_items(&mut tx, id, 7, 3).await.unwrap();
+        assert_eq!(channel_store::hours(&mut tx, id, 7).await.unwrap(), [Hour { hour: 7, items: 5 }]);
+        assert_eq!(channel_store::forget_hours(&mut tx, 8).await.unwrap(), 1);
+        assert_eq!(channel_store::newest(&mut tx, id).await.unwrap(), None);
+        channel_store::set_newest(&mut tx, id, later(5)).await.unwrap();
+        channel_store::set_newest(&mut tx, id, NOW).await.unwrap();
+        assert_eq!(channel_store::newest(&mut tx, id).await.unwrap(), Some(later(5)), "it only grows");
+
+        assert_eq!(channel_store::troubles(&mut tx).await.unwrap(), []);
+        channel_store::set_quiet(&mut tx, id, Some(NOW)).await.unwrap();
+        assert_eq!(channel_store::quiet(&mut tx).await.unwrap(), [(id, NOW)]);
+        let trouble = channel_store::troubles(&mut tx).await.unwrap().remove(0);
+        assert_eq!((trouble.what.as_str(), trouble.since), ("quiet", NOW));
+        let message = chat::store::put_message(&mut tx, "eva", "telegram", "1", "{}", NOW, NOW).await.unwrap();
+        assert!(channel_store::warn(&mut tx, &trouble, "eva", message).await.unwrap());
+        assert!(!channel_store::warn(&mut tx, &trouble, "eva", message).await.unwrap(), "once for a turn");
+        let warnings = channel_store::warnings(&mut tx, NOW).await.unwrap();
+        assert_eq!((warnings.len(), warnings[0].state.as_deref()), (1, Some("waiting")));
+        chat::store::withdraw(&mut tx, message).await.unwrap();
+        assert_eq!(channel_store::warnings(&mut tx, NOW).await.unwrap()[0].state, None);
+
+        let check =
+            AccountCheck { account: "a".into(), checked_at: NOW, ok: true, expires_at: None, why: "bra".into() };
+        channel_store::checked(&mut tx, &check).await.unwrap();
+        channel_store::checked(&mut tx, &AccountCheck { ok: false, ..check.clone() }).await.unwrap();
+        assert_eq!(channel_store::account_checks(&mut tx).await.unwrap(), [AccountCheck { ok: false, ..check }]);
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_is_watched_for_its_time_and_a_stream_by_one_process() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let id = a_source(&mut tx).await;
+        channel_store::watch_thread(&mut tx, "bluesky", "t1", id, Some("9"), NOW, later(100)).await.unwrap();
+        channel_store::watch_thread(&mut tx, "bluesky", "t1", id, None, later(1), later(50)).await.unwrap();
+        let due = channel_store::due_threads(&mut tx, id, later(1), 9).await.unwrap();
+        assert_eq!(due, [("t1".to_owned(), Some("9".to_owned()))], "the longer watch and the known number stay");
+        channel_store::thread_read(&mut tx, "bluesky", "t1", later(30)).await.unwrap();
+        assert_eq!(channel_store::due_threads(&mut tx, id, later(29), 9).await.unwrap(), []);
+        assert_eq!(channel_store::watched(&mut tx, "bluesky", later(60), 9).await.unwrap(), ["t1"]);
+        assert!(channel_store::thread_watched(&mut tx, "bluesky", "t1", later(99)).await.unwrap());
+        assert!(!channel_store::thread_watched(&mut tx, "bluesky", "t1", later(100)).await.unwrap());
+        assert_eq!(channel_store::unwatch(&mut tx, later(100)).await.unwrap(), 1);
+
+        assert!(source::store::lease(&mut tx, "stream:x", "a", NOW, later(30)).await.unwrap());
+        let heard = channel_store::Heard {
+            cursor: Some("{\"seq\":9}"),
+            failures: 0,
+            health: "ok",
+            health_since: NOW,
+            health_why: "",
+            at: later(3),
+            ok: true,
+            new: true,
+        };
+        assert!(!channel_store::settle_stream(&mut tx, id, "stream:x", "b", &heard).await.unwrap(), "not the holder");
+        assert!(channel_store::settle_stream(&mut tx, id, "stream:x", "a", &heard).await.unwrap());
+        let row = source::store::by_key(&mut tx, "alekuriren").await.unwrap().unwrap();
+        assert_eq!(
+            (row.cursor.as_str(), row.last_ok_at, row.last_item_at),
+            ("{\"seq\":9}", Some(later(3)), Some(later(3)))
+        );
+        channel_store::release(&mut tx, "stream:x", "a").await.unwrap();
+        assert!(source::store::lease(&mut tx, "stream:x", "b", later(3), later(60)).await.unwrap(), "let go at once");
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_post_keeps_what_it_said_and_one_that_is_gone_keeps_its_row() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let case = an_assigned_case(&mut tx, "1", "brunt vatten i Nol", later(60)).await;
+        let known = version_store::kept(&mut tx, "rss", "1").await.unwrap().unwrap();
+        assert_eq!((known.version, known.case_id, known.own), (1, Some(case), false));
+        assert!(version_store::kept(&mut tx, "rss", "2").await.unwrap().is_none());
+        assert!(version_store::kept_here(&mut tx, SourceId(1), "9").await.unwrap().is_none());
+        let words = version_store::Words {
+            title: None,
+            body: "klart vatten i Nol",
+            html: None,
+            fingerprint: 8,
+            hearing: "{}",
+            updated_at: later(5),
+        };
+        version_store::revise(&mut tx, known.id, &words, later(6)).await.unwrap();
+        let versions = version_store::versions_of_case(&mut tx, case, 9).await.unwrap();
+        assert_eq!((versions[0].body.as_str(), versions[0].said_at), ("brunt vatten i Nol", NOW));
+        assert_eq!(mention::store::find(&mut tx, known.id).await.unwrap().unwrap().body, "klart vatten i Nol");
+        version_store::judge_anew(&mut tx, known.id).await.unwrap();
+        assert_eq!(mention::store::unjudged(&mut tx, 9).await.unwrap().len(), 1);
+        assert_eq!(version_store::names_since(&mut tx, "rss", NOW, 9).await.unwrap(), ["1"]);
+        assert!(version_store::take_away(&mut tx, known.id, later(9)).await.unwrap());
+        assert!(!version_store::take_away(&mut tx, known.id, later(10)).await.unwrap(), "once");
+        assert_eq!(version_store::names_since(&mut tx, "rss", NOW, 9).await.unwrap(), [""; 0]);
+        let changed = version_store::changed_of_case(&mut tx, case, 9).await.unwrap();
+        assert_eq!(changed, [(known.id, 2, Some(later(9)))]);
+        assert_eq!(version_store::purge_taken_away(&mut tx, later(9), 9).await.unwrap(), 0);
+        assert_eq!(version_store::purge_taken_away(&mut tx, later(10), 9).await.unwrap(), 1);
+        assert_eq!(mention::store::find(&mut tx, known.id).await.unwrap().unwrap().body, "", "the row stays");
+        assert!(version_store::versions_of_case(&mut tx, case, 9).await.unwrap().is_empty());
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_in_the_channel_finds_its_case_and_only_moves_the_first_response_back() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let case = an_assigned_case(&mut tx, "1", "brunt vatten i Nol", later(60)).await;
+        let by = |reply_to, thread| (reply_to, thread);
+        for (reply_to, thread) in [by(Some("1"), None), by(Some("x"), Some("t1")), by(Some("x"), Some("1"))] {
+            assert_eq!(case::store::answered_by(&mut tx, "rss", reply_to, thread).await.unwrap(), Some(case));
+        }
+        assert_eq!(case::store::answered_by(&mut tx, "mastodon", Some("1"), Some("t1")).await.unwrap(), None);
+        let row = case::store::find(&mut tx, case).await.unwrap().unwrap();
+        assert_eq!(row.promised_at(), Some(later(60)));
+        assert!(!case::store::answered_in_channel(&mut tx, case, 99, later(9), true, later(20)).await.unwrap());
+        assert!(
+            case::store::answered_in_channel(&mut tx, case, row.revision, later(9), true, later(20)).await.unwrap()
+        );
+        assert!(
+            case::store::answered_in_channel(&mut tx, case, row.revision + 1, later(15), true, later(20))
+                .await
+                .unwrap()
+        );
+        let row = case::store::find(&mut tx, case).await.unwrap().unwrap();
+        assert_eq!((row.first_answer_at, row.outcome_owed), (Some(later(9)), true), "the earlier answer stands");
+        let own = NewMention {
+            source_id: Some(row.source_id),
+            channel: "rss",
+            native_id: "svar",
+            reply_to: Some("1"),
+            thread: Some("t1"),
+            local_id: Some("77"),
+            kind: "comment",
+            body: "Hej! Vi spolar nu.",
+            authored_at: later(9),
+            own: true,
+            hearing: "{}".to_owned(),
+            ..NewMention::default()
+        };
+        let id = mention::store::keep(&mut tx, &own, later(20)).await.unwrap().unwrap();
+        let answers = version_store::own_answers(&mut tx, "rss", "1").await.unwrap();
+        assert_eq!(answers, [(id, "Hej! Vi spolar nu.".to_owned(), None, later(9))]);
+        let place = version_store::place_of(&mut tx, id).await.unwrap().unwrap();
+        assert_eq!(place, (Some("1".into()), Some("t1".into()), Some("77".into())));
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
 /// A store function that is not named in these tests has not been run on both databases.
 #[test]
 fn every_store_function_is_called_on_both_databases() {
@@ -701,11 +880,14 @@ fn every_store_function_is_called_on_both_databases() {
     for room in
         ["source", "mention", "classification", "case", "assignment", "chat", "reminder", "response", "audit", "web"]
     {
-        let Ok(text) = std::fs::read_to_string(root.join("src").join(room).join("store.rs")) else { continue };
-        for line in text.lines().filter_map(|line| line.strip_prefix("pub async fn ")) {
-            let name = line.split(['(', '<']).next().unwrap();
-            if !tests.contains(&format!("store::{name}(")) {
-                forgotten.push(format!("{room}::store::{name}"));
+        let files = std::fs::read_dir(root.join("src").join(room)).unwrap().map(|entry| entry.unwrap().path());
+        for file in files.filter(|path| path.to_string_lossy().ends_with("store.rs")) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            for line in text.lines().filter_map(|line| line.strip_prefix("pub async fn ")) {
+                let name = line.split(['(', '<']).next().unwrap();
+                if !tests.contains(&format!("store::{name}(")) {
+                    forgotten.push(format!("{room}: {}: {name}", file.display()));
+                }
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Journeys and contracts, one test binary.
 
 mod architecture;
+mod channels;
 mod contract;
 mod fake_feed;
 mod fake_telegram;

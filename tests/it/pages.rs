@@ -53,6 +53,7 @@ async fn furnish(database: &str, folder: tempfile::TempDir) -> House {
         address: "https://example.se/rss".into(),
         channel: "rss".into(),
         enabled: true,
+        streamed: false,
     };
     lyhord::source::store::take_over_configuration(&mut tx, &[named], now).await.unwrap();
     let source = lyhord::source::store::by_key(&mut tx, "tidning").await.unwrap().unwrap().id;

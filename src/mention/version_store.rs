@@ -1,0 +1,252 @@
+//! All SQL about what becomes of a post after it was kept: changed, taken away, answered.
+
+use crate::clock::Time;
+use crate::db::Tx;
+use crate::id::{CaseId, MentionId, SourceId};
+use crate::on;
+
+/// A kept post, as far as a later sight of it must know.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Kept {
+    /// Its number.
+    pub id: MentionId,
+    /// Its words.
+    pub body: String,
+    /// When it was written.
+    pub authored_at: Time,
+    /// When it was last changed, as far as we know.
+    pub updated_at: Option<Time>,
+    /// How many versions there have been.
+    pub version: i64,
+    /// When it was taken away.
+    pub deleted_at: Option<Time>,
+    /// One of our own accounts wrote it.
+    pub own: bool,
+    /// The case it belongs to.
+    pub case_id: Option<CaseId>,
+}
+
+const KEPT: &str = "m.id, m.body, m.authored_at, m.updated_at, m.version, m.deleted_at, m.own,
+    (select min(cm.case_id) from case_mentions cm where cm.mention_id = m.id) as case_id";
+
+/// More versions than this are a page that counts its visitors, not a person who changes her words.
+const VERSIONS: i64 = 50;
+
+impl Kept {
+    /// Whether a later sight of it is a new version: it says so by its channel's clock, and says something else. What was
+    /// taken away or purged stays so.
+    #[must_use]
+    pub fn is_changed_by(&self, text: &str, updated_at: Option<Time>) -> bool {
+        updated_at.is_some_and(|at| at > self.updated_at.unwrap_or(self.authored_at))
+            && self.body != text
+            && !self.body.is_empty()
+            && self.deleted_at.is_none()
+            && self.version < VERSIONS
+    }
+}
+
+/// The kept post of that name.
+///
+/// # Errors
+/// What the database says.
+pub async fn kept(tx: &mut Tx, channel: &str, native_id: &str) -> sqlx::Result<Option<Kept>> {
+    let sql = sqlx::AssertSqlSafe(format!("select {KEPT} from mentions m where m.channel = $1 and m.native_id = $2"));
+    on!(tx, c => sqlx::query_as(sql).bind(channel).bind(native_id).fetch_optional(c).await)
+}
+
+/// The kept post that a source knows by its own number.
+///
+/// # Errors
+/// What the database says.
+pub async fn kept_here(tx: &mut Tx, source: SourceId, local_id: &str) -> sqlx::Result<Option<Kept>> {
+    let sql = sqlx::AssertSqlSafe(format!("select {KEPT} from mentions m where m.source_id = $1 and m.local_id = $2"));
+    on!(tx, c => sqlx::query_as(sql).bind(source).bind(local_id).fetch_optional(c).await)
+}
+
+/// The new words of a post.
+#[derive(Debug, Clone)]
+pub struct Words<'a> {
+    /// Headline.
+    pub title: Option<&'a str>,
+    /// Plain text.
+    pub body: &'a str,
+    /// Sanitised HTML.
+    pub html: Option<&'a str>,
+    /// Hash of the words.
+    pub fingerprint: i64,
+    /// What the watch rules say of them, as JSON.
+    pub hearing: &'a str,
+    /// When they were changed, by the channel's clock.
+    pub updated_at: Time,
+}
+
+/// Lets a post say something else; what it said is kept as a version.
+///
+/// # Errors
+/// What the database says.
+pub async fn revise(tx: &mut Tx, id: MentionId, words: &Words<'_>, now: Time) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query(
+        "insert into mention_versions (mention_id, version, title, body, html, said_at, replaced_at)
+         select id, version, title, body, html, coalesce(updated_at, authored_at), $2 from mentions where id = $1")
+        .bind(id).bind(now).execute(c).await.map(|_| ()))?;
+    on!(tx, c => sqlx::query(
+        "update mentions set title = $2, body = $3, html = $4, fingerprint = $5, hearing = $6, updated_at = $7,
+           version = version + 1 where id = $1")
+        .bind(id).bind(words.title).bind(words.body).bind(words.html).bind(words.fingerprint).bind(words.hearing)
+        .bind(words.updated_at).execute(c).await.map(|_| ()))
+}
+
+/// Lets a post that has no case be judged anew: its new words may want an answer.
+///
+/// # Errors
+/// What the database says.
+pub async fn judge_anew(tx: &mut Tx, id: MentionId) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query("update mentions set classification_id = null, settled_at = null where id = $1")
+        .bind(id).execute(c).await.map(|_| ()))
+}
+
+/// Marks a post as taken away; false when it was.
+///
+/// # Errors
+/// What the database says.
+pub async fn take_away(tx: &mut Tx, id: MentionId, at: Time) -> sqlx::Result<bool> {
+    on!(tx, c => sqlx::query("update mentions set deleted_at = $2 where id = $1 and deleted_at is null")
+        .bind(id).bind(at).execute(c).await.map(|done| done.rows_affected() > 0))
+}
+
+/// An earlier version of a post.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Version {
+    /// Of which post.
+    pub mention_id: MentionId,
+    /// Its number, counted from 1.
+    pub version: i64,
+    /// Headline.
+    pub title: Option<String>,
+    /// Plain text.
+    pub body: String,
+    /// When it was said.
+    pub said_at: Time,
+    /// When we saw that it had been replaced.
+    pub replaced_at: Time,
+}
+
+/// The earlier versions of a case's posts, oldest first; at most `limit`.
+///
+/// # Errors
+/// What the database says.
+pub async fn versions_of_case(tx: &mut Tx, case: CaseId, limit: i64) -> sqlx::Result<Vec<Version>> {
+    on!(tx, c => sqlx::query_as(
+        "select v.mention_id, v.version, v.title, v.body, v.said_at, v.replaced_at
+         from case_mentions cm join mention_versions v on v.mention_id = cm.mention_id
+         where cm.case_id = $1 order by v.mention_id, v.version limit $2")
+        .bind(case).bind(limit).fetch_all(c).await)
+}
+
+/// How the posts of a case have fared: `(post, version, taken away at)`, only those that were changed or taken away.
+///
+/// # Errors
+/// What the database says.
+pub async fn changed_of_case(
+    tx: &mut Tx,
+    case: CaseId,
+    limit: i64,
+) -> sqlx::Result<Vec<(MentionId, i64, Option<Time>)>> {
+    on!(tx, c => sqlx::query_as(
+        "select m.id, m.version, m.deleted_at from case_mentions cm join mentions m on m.id = cm.mention_id
+         where cm.case_id = $1 and (m.version > 1 or m.deleted_at is not null) order by m.id limit $2")
+        .bind(case).bind(limit).fetch_all(c).await)
+}
+
+/// Names of the posts of a channel that were kept since a moment, so that a stream knows which deletions matter; the
+/// latest `limit`.
+///
+/// # Errors
+/// What the database says.
+pub async fn names_since(tx: &mut Tx, channel: &str, since: Time, limit: i64) -> sqlx::Result<Vec<String>> {
+    on!(tx, c => sqlx::query_scalar(
+        "select native_id from mentions where channel = $1 and stored_at >= $2 and deleted_at is null
+         order by id desc limit $3")
+        .bind(channel).bind(since).bind(limit).fetch_all(c).await)
+}
+
+/// Our own posts in answer to a post: `(our post, its words, its address, its time)`, oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn own_answers(
+    tx: &mut Tx,
+    channel: &str,
+    native_id: &str,
+) -> sqlx::Result<Vec<(MentionId, String, Option<String>, Time)>> {
+    on!(tx, c => sqlx::query_as(
+        "select m.id, m.body, m.url, m.authored_at from mentions m
+         where m.channel = $1 and m.reply_to = $2 and m.own order by m.authored_at, m.id limit 20")
+        .bind(channel).bind(native_id).fetch_all(c).await)
+}
+
+/// The post that a post answers, the thread it stands in and the channel's number of it.
+///
+/// # Errors
+/// What the database says.
+pub async fn place_of(
+    tx: &mut Tx,
+    id: MentionId,
+) -> sqlx::Result<Option<(Option<String>, Option<String>, Option<String>)>> {
+    on!(tx, c => sqlx::query_as("select reply_to, thread, local_id from mentions where id = $1")
+        .bind(id).fetch_optional(c).await)
+}
+
+/// Wipes the words of posts that were taken away before `before`, and what they said earlier; the rows stay. Returns how
+/// many.
+///
+/// # Errors
+/// What the database says.
+pub async fn purge_taken_away(tx: &mut Tx, before: Time, limit: i64) -> sqlx::Result<u64> {
+    let gone: Vec<MentionId> = on!(tx, c => sqlx::query_scalar(
+        "select id from mentions where deleted_at < $1 and body <> '' order by deleted_at limit $2")
+        .bind(before).bind(limit).fetch_all(c).await)?;
+    for id in &gone {
+        on!(tx, c => sqlx::query(
+            "update mentions set title = null, body = '', html = null, author = null, url = null, hearing = '{}' where id = $1")
+            .bind(*id).execute(c).await.map(|_| ()))?;
+        on!(tx, c => sqlx::query("delete from mention_versions where mention_id = $1")
+            .bind(*id).execute(c).await.map(|_| ()))?;
+    }
+    Ok(gone.len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept() -> Kept {
+        Kept {
+            id: MentionId(1),
+            body: "brunt vatten".into(),
+            authored_at: Time(1_000),
+            updated_at: None,
+            version: 1,
+            deleted_at: None,
+            own: false,
+            case_id: None,
+        }
+    }
+
+    #[test]
+    fn other_words_at_a_later_hour_are_a_new_version() {
+        assert!(kept().is_changed_by("klart vatten", Some(Time(2_000))));
+        assert!(!kept().is_changed_by("brunt vatten", Some(Time(2_000))), "the same words");
+        assert!(!kept().is_changed_by("klart vatten", None), "the channel does not say that it was changed");
+        assert!(!kept().is_changed_by("klart vatten", Some(Time(1_000))), "an older page came late");
+        let twice = Kept { updated_at: Some(Time(2_000)), version: 2, ..kept() };
+        assert!(!twice.is_changed_by("klart vatten", Some(Time(2_000))));
+    }
+
+    #[test]
+    fn what_was_taken_away_or_purged_does_not_come_back() {
+        assert!(!Kept { deleted_at: Some(Time(1_500)), ..kept() }.is_changed_by("klart", Some(Time(2_000))));
+        assert!(!Kept { body: String::new(), ..kept() }.is_changed_by("klart", Some(Time(2_000))));
+        assert!(!Kept { version: VERSIONS, ..kept() }.is_changed_by("klart", Some(Time(2_000))));
+    }
+}

@@ -1,0 +1,250 @@
+//! Our own accounts (`[[account]]` of `config/sources.toml`): how we know our own posts, and with what we sign in.
+//!
+//! A post by one of these is an answer, never a case. The secret is named here and stands elsewhere: in the environment
+//! or in a file.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use url::Url;
+
+use crate::settings::Section;
+
+/// More accounts than any municipality has: each unit one in every channel.
+const ACCOUNTS: usize = 500;
+
+/// A password or token. It shows in no log, debug print or error.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the secret, without the line break that files end with.
+    #[must_use]
+    pub fn new(secret: &str) -> Self {
+        Self(secret.trim().to_owned())
+    }
+
+    /// The secret itself, for the one place that sends it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// One of the municipality's own accounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its name in the configuration.
+    pub key: String,
+    /// Slug of the channel it is in.
+    pub channel: String,
+    /// What people call it there: `ale.se`, `@ale@mastodon.se`.
+    pub handle: String,
+    /// The channel's own lasting name for it: a DID on Bluesky, the address of the actor on Mastodon. A handle can change
+    /// hands; this cannot.
+    pub id: Option<String>,
+    /// Where one signs in: a PDS, a Mastodon-compatible server.
+    pub server: Option<Url>,
+    /// App password or token; without one the account is only known, not used.
+    pub secret: Option<Secret>,
+}
+
+/// All our accounts, asked whether a writer is us.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Accounts(Vec<Account>);
+
+impl Accounts {
+    /// Every account, in the order of the file.
+    #[must_use]
+    pub fn all(&self) -> &[Account] {
+        &self.0
+    }
+
+    /// The account with that key.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Account> {
+        self.0.iter().find(|account| account.key == key)
+    }
+
+    /// The accounts of a channel.
+    pub fn of<'a>(&'a self, channel: &'a str) -> impl Iterator<Item = &'a Account> {
+        self.0.iter().filter(move |account| account.channel == channel)
+    }
+
+    /// True when `writer`, as the channel names her for good, is one of our accounts there.
+    #[must_use]
+    pub fn is_ours(&self, channel: &str, writer: &str) -> bool {
+        !writer.is_empty() && self.of(channel).any(|account| account.is(writer))
+    }
+}
+
+impl Account {
+    /// True when the channel's name for a writer is this account's.
+    #[must_use]
+    pub fn is(&self, writer: &str) -> bool {
+        let plain = |name: &str| name.trim().trim_start_matches('@').to_lowercase();
+        self.id.as_deref() == Some(writer) || plain(&self.handle) == plain(writer)
+    }
+}
+
+/// Reads every `[[account]]`; what is wrong is reported and left out.
+#[must_use]
+pub fn read(file: &Section) -> Accounts {
+    let sections = file.sections("account");
+    if sections.len() > ACCOUNTS {
+        file.place_of("account").report(format!("more than {ACCOUNTS} accounts"));
+    }
+    let mut keys = HashSet::new();
+    Accounts(sections.iter().take(ACCOUNTS).filter_map(|section| account(section, &mut keys)).collect())
+}
+
+fn account(section: &Section, keys: &mut HashSet<String>) -> Option<Account> {
+    let key = section.located("key");
+    let channel = section.located("channel");
+    let handle = section.located("handle");
+    let id = section.located_optional("id");
+    let server = section.located_optional("server");
+    let secret = secret(section);
+    let (key, channel, handle) = (key?, channel?, handle?);
+    if !super::watched::is_slug(&key.text) {
+        key.place.report(format!("`key` is `{}`, expected lower-case letters, digits and hyphens", key.text));
+        return None;
+    }
+    if !keys.insert(key.text.clone()) {
+        key.place.report(format!("`key` `{}` is used by two accounts", key.text));
+        return None;
+    }
+    if handle.text.trim().is_empty() {
+        handle.place.report("`handle` is empty, expected what people call the account in its channel");
+        return None;
+    }
+    if let Some(id) = id.as_ref().filter(|id| channel.text == "bluesky" && !id.text.starts_with("did:")) {
+        id.place.report(format!(
+            "`id` is `{}`, expected the account's DID as `did:plc:…`; `lyhord check --online` tells it",
+            id.text
+        ));
+        return None;
+    }
+    let server = match server {
+        None => None,
+        Some(server) => match Url::parse(&server.text).ok().filter(is_safe) {
+            Some(url) => Some(url),
+            None => {
+                server.place.report(format!(
+                    "`server` is `{}`, expected an address with https:// (http:// only on this machine or the inner network)",
+                    server.text
+                ));
+                return None;
+            }
+        },
+    };
+    if let (Some(_), None) = (&secret, &server) {
+        section.place().report("`server` is missing: an account with a secret needs to know where to sign in");
+        return None;
+    }
+    Some(Account {
+        key: key.text,
+        channel: channel.text,
+        handle: handle.text.trim().to_owned(),
+        id: id.map(|id| id.text),
+        server,
+        secret,
+    })
+}
+
+/// The secret behind `secret_env` or `secret_file`. One that is named and is not there is no fault: the account is then
+/// known but not used, as a demo or a test machine has it; [`Account::secret`] says so.
+fn secret(section: &Section) -> Option<Secret> {
+    let (variable, file) = (section.located_optional("secret_env"), section.located_optional("secret_file"));
+    let text = match (variable, file) {
+        (None, None) => return None,
+        (Some(_), Some(file)) => {
+            file.place.report("only one of `secret_env` and `secret_file` may be set");
+            return None;
+        }
+        (Some(variable), None) => std::env::var(&variable.text).unwrap_or_default(),
+        (None, Some(file)) => match std::fs::read_to_string(&file.text) {
+            Ok(text) => text,
+            Err(fault) => {
+                file.place.report(format!("`{}` cannot be read: {}", file.text, fault.kind()));
+                return None;
+            }
+        },
+    };
+    Some(Secret::new(&text)).filter(|secret| !secret.reveal().is_empty())
+}
+
+/// True for an address that a secret may be sent to: https or wss, or without encryption where it does not leave this
+/// machine or the container network.
+#[must_use]
+pub fn is_safe(url: &Url) -> bool {
+    match (url.scheme(), url.host()) {
+        ("https" | "wss", Some(_)) => true,
+        ("http" | "ws", Some(url::Host::Domain(name))) => !name.contains('.') || name.ends_with(".localhost"),
+        ("http" | "ws", Some(url::Host::Ipv4(ip))) => ip.is_loopback() || ip.is_private(),
+        ("http" | "ws", Some(url::Host::Ipv6(ip))) => ip.is_loopback(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{self, Problems};
+
+    fn read_text(text: &str) -> (Accounts, Vec<String>) {
+        let problems = Problems::default();
+        let accounts = read(&settings::read("sources.toml", text, &problems));
+        (accounts, problems.sorted().iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn our_own_account_is_known_by_its_lasting_name_and_by_its_handle() {
+        let (accounts, faults) = read_text(
+            "[[account]]\nkey='a'\nchannel='bluesky'\nhandle='ale.se'\nid='did:plc:ale'\n\
+             [[account]]\nkey='b'\nchannel='mastodon'\nhandle='@Ale@mastodon.example'\n",
+        );
+        assert_eq!(faults, [""; 0]);
+        assert!(accounts.is_ours("bluesky", "did:plc:ale") && accounts.is_ours("bluesky", "ale.se"));
+        assert!(accounts.is_ours("mastodon", "ale@mastodon.example"));
+        assert!(!accounts.is_ours("mastodon", "did:plc:ale"), "another channel");
+        assert!(!accounts.is_ours("bluesky", "did:plc:alen") && !accounts.is_ours("bluesky", ""));
+    }
+
+    #[test]
+    fn a_faulty_account_says_what_is_expected_and_the_others_are_read() {
+        let (accounts, faults) = read_text(
+            "[[account]]\nkey='a'\nchannel='bluesky'\nhandle='ale.se'\nid='ale'\n\
+             [[account]]\nkey='b'\nchannel='mastodon'\nhandle='x'\nserver='http://mastodon.example'\n\
+             [[account]]\nkey='c'\nchannel='mastodon'\nhandle='x'\nserver='https://mastodon.example'\n",
+        );
+        assert_eq!(accounts.all().len(), 1);
+        assert!(faults[0].contains(":5:") && faults[0].contains("did:plc"), "{faults:?}");
+        assert!(faults[1].contains("https://"), "{faults:?}");
+    }
+
+    #[test]
+    fn a_secret_is_shown_to_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("secret");
+        std::fs::write(&file, "hemligt-lösen\n").unwrap();
+        let text = |server: &str| {
+            format!(
+                "[[account]]\nkey='a'\nchannel='bluesky'\nhandle='ale.se'\nsecret_file='{}'\n{server}",
+                file.display()
+            )
+        };
+        let (accounts, _) = read_text(&text("server='https://bsky.social'\n"));
+        let account = accounts.get("a").unwrap();
+        assert_eq!(account.secret.as_ref().unwrap().reveal(), "hemligt-lösen");
+        assert!(!format!("{accounts:?}").contains("hemligt"));
+        let (accounts, faults) = read_text(&text(""));
+        assert!(accounts.all().is_empty() && faults[0].contains("`server` is missing"), "{faults:?}");
+    }
+}
