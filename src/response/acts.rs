@@ -367,21 +367,20 @@ pub async fn answer_in_channel(
     let at = native.answered_at.min(now).max(act.row.arrived_at);
     let known = store::of_case(tx, case, ANSWERS_COMPARED).await?;
     let known = known.iter().find(|row| same_place(row.url.as_deref(), native.url));
-    let response = match known {
-        Some(row) => row.id,
-        None => {
-            let text: String = native.text.chars().take(ANSWER_MAX).collect();
-            let new = NewResponse {
-                case,
-                kind: Kind::Answer,
-                body: &text,
-                url: native.url,
-                unit: act.row.unit.as_deref(),
-                written_by: &who,
-                answered_at: at,
-            };
-            store::put(tx, &new, now).await?
-        }
+    let response = if let Some(row) = known {
+        row.id
+    } else {
+        let text: String = native.text.chars().take(ANSWER_MAX).collect();
+        let new = NewResponse {
+            case,
+            kind: Kind::Answer,
+            body: &text,
+            url: native.url,
+            unit: act.row.unit.as_deref(),
+            written_by: &who,
+            answered_at: at,
+        };
+        store::put(tx, &new, now).await?
     };
     let open = !act.state.is_closed();
     let first = act.row.first_answer_at.is_none_or(|before| at < before);

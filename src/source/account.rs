@@ -131,19 +131,15 @@ fn account(section: &Section, keys: &mut HashSet<String>) -> Option<Account> {
         ));
         return None;
     }
-    let server = match server {
-        None => None,
-        Some(server) => match Url::parse(&server.text).ok().filter(is_safe) {
-            Some(url) => Some(url),
-            None => {
-                server.place.report(format!(
-                    "`server` is `{}`, expected an address with https:// (http:// only on this machine or the inner network)",
-                    server.text
-                ));
-                return None;
-            }
-        },
-    };
+    let address = server.as_ref().and_then(|server| Url::parse(&server.text).ok()).filter(is_safe);
+    if let (Some(server), None) = (&server, &address) {
+        server.place.report(format!(
+            "`server` is `{}`, expected an address with https:// (http:// only on this machine or the inner network)",
+            server.text
+        ));
+        return None;
+    }
+    let server = address;
     if let (Some(_), None) = (&secret, &server) {
         section.place().report("`server` is missing: an account with a secret needs to know where to sign in");
         return None;

@@ -1,5 +1,5 @@
-//! The kinds of sources: how each is read, what it can see and what it never can. Facebook, Instagram, X, YouTube,
-//! Reddit and LinkedIn will stand here as kinds of their own; nothing of them is built.
+//! The kinds of sources: how each is read, what it can see and what it never can. Facebook, Instagram, X, `YouTube`,
+//! Reddit and `LinkedIn` will stand here as kinds of their own; nothing of them is built.
 
 use std::time::Duration;
 
@@ -160,7 +160,7 @@ impl Common<'_> {
             "mastodon" => self.mastodon(),
             _ => {
                 let address = self.required_address("https://")?;
-                let url = self.url(&address, &["http", "https"], "an address with https://")?;
+                let url = Self::url(&address, &["http", "https"], "an address with https://")?;
                 Some((SourceKind::Feed, url))
             }
         }
@@ -173,7 +173,7 @@ impl Common<'_> {
         self.address.clone()
     }
 
-    fn url(&self, address: &Located, schemes: &[&str], expected: &str) -> Option<Url> {
+    fn url(address: &Located, schemes: &[&str], expected: &str) -> Option<Url> {
         let url = Url::parse(&address.text).ok().filter(|url| schemes.contains(&url.scheme()) && url.has_host());
         if url.is_none() {
             address.place.report(format!("`address` is `{}`, expected {expected}", address.text));
@@ -191,7 +191,7 @@ impl Common<'_> {
         let first = self.required_address("wss://jetstream.us-east.bsky.network")?;
         let mut hosts = Vec::new();
         for address in std::iter::once(first).chain(fallback) {
-            let url = self.url(&address, &["ws", "wss"], "a stream as wss://jetstream.us-east.bsky.network")?;
+            let url = Self::url(&address, &["ws", "wss"], "a stream as wss://jetstream.us-east.bsky.network")?;
             if !is_safe(&url) {
                 address
                     .place
@@ -248,7 +248,7 @@ impl Common<'_> {
             return None;
         }
         let address = self.required_address("https://mastodon.se")?;
-        let url = self.url(&address, &["http", "https"], "the address of a server as https://mastodon.se")?;
+        let url = Self::url(&address, &["http", "https"], "the address of a server as https://mastodon.se")?;
         Some((SourceKind::MastodonTags { tags: plain, account, stream }, url))
     }
 
