@@ -13,14 +13,14 @@ use crate::case::{self, Asked, promise};
 use crate::classification::{Classification, Intent, Urgency};
 use crate::clock::Time;
 use crate::db::Tx;
-use crate::id::MentionId;
+use crate::id::{CaseId, MentionId};
 use crate::jobs::{BATCH, Job, WEB_BELL};
 use crate::journal::{self, Fact};
 use crate::mention::{self, store::Judged, version_store};
 use crate::response::acts::{self, Native};
 
-/// How many posts of a new case are looked at for answers that we have given already.
-const POSTS_LOOKED_AT: i64 = 20;
+/// How many answers that we have given already a batch of new cases takes in; more are a thread gone wrong.
+const ANSWERS_LOOKED_AT: i64 = 500;
 
 /// Assigns one batch; enqueues itself when there may be more, and the reminders when it assigned something.
 ///
@@ -60,9 +60,8 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         let kind = if row.unit.is_some() { "case.reassigned" } else { "case.assigned" };
         facts.push(Fact::of_case(now, kind, row.id, body));
     }
-    for row in batch.iter().filter(|row| row.unit.is_none()) {
-        answered_before(&mut tx, row, &mut facts, now).await?;
-    }
+    let new: Vec<CaseId> = batch.iter().filter(|row| row.unit.is_none()).map(|row| row.id).collect();
+    answered_before(&mut tx, &new, &mut facts, now).await?;
     if batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
         Job::AssignCases.enqueue(&mut tx, now).await?;
     }
@@ -73,15 +72,17 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// We answered in the channel before the case had an owner: now it has a promise that the answer can fulfil.
-async fn answered_before(tx: &mut Tx, row: &CaseRow, facts: &mut Vec<Fact>, now: Time) -> anyhow::Result<()> {
-    let asked = mention::store::of_case(tx, row.id, POSTS_LOOKED_AT).await?;
-    for post in asked.iter().filter(|post| !post.own) {
-        for (id, text, url, at) in version_store::own_answers(tx, &post.channel, &post.native_id).await? {
-            case::store::add_mention(tx, row.id, id).await?;
-            let native = Native { channel: &post.channel, text: &text, url: url.as_deref(), answered_at: at };
-            acts::answer_in_channel(tx, row.id, native, facts, now).await?;
-        }
+/// We answered in the channel before these cases had an owner: now each has a promise that the answer can fulfil.
+async fn answered_before(tx: &mut Tx, new: &[CaseId], facts: &mut Vec<Fact>, now: Time) -> anyhow::Result<()> {
+    for answer in version_store::own_answers(tx, new, ANSWERS_LOOKED_AT).await? {
+        case::store::add_mention(tx, answer.case_id, answer.id).await?;
+        let native = Native {
+            channel: &answer.channel,
+            text: &answer.body,
+            url: answer.url.as_deref(),
+            answered_at: answer.authored_at,
+        };
+        acts::answer_in_channel(tx, answer.case_id, native, facts, now).await?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::case::{self, Author, Opening};
 use crate::classification::{Classification, Flag, Intent};
 use crate::clock::Time;
 use crate::db::Tx;
-use crate::id::MentionId;
+use crate::id::{CaseId, MentionId};
 use crate::jobs::{BATCH, Job, WEB_BELL};
 use crate::journal::{self, Fact};
 use crate::mention::store::{Judged, Mention};
@@ -34,11 +34,12 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let seen_to: Vec<MentionId> = batch.iter().map(|judged| judged.mention.id).collect();
     mention::store::settle(&mut tx, &seen_to, now).await?;
     let mut facts = Vec::new();
-    let mut opened = false;
+    let mut opened = Opened::default();
     for judged in &batch {
         let found = &judged.mention;
         let Ok(verdict) = serde_json::from_str::<Classification>(&judged.verdict) else { continue };
         if found.own {
+            opened.file(&mut tx).await?;
             note_answer(&mut tx, found, now, &mut facts).await?;
             continue;
         }
@@ -54,14 +55,15 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
             continue;
         }
         let case = case::store::open(&mut tx, &new_case(app, judged, &verdict, opening), now).await?;
-        opened = true;
+        opened.unfiled.push((case, found.id, &found.body));
         let body = serde_json::json!({
             "topic": verdict.topic, "intent": verdict.intent.slug(), "urgency": verdict.urgency.slug(),
             "channel": found.channel, "authored_at": found.authored_at.to_string(),
         });
         facts.push(Fact { mention: Some(found.id), ..Fact::of_case(now, "case.opened", case, body) });
     }
-    if opened {
+    opened.file(&mut tx).await?;
+    if opened.any {
         Job::AssignCases.enqueue(&mut tx, now).await?;
     }
     if batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
@@ -71,6 +73,23 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     journal::append(&mut tx, &facts).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// Cases opened in this batch. They are put in order together, at the latest when one of our own answers comes, which
+/// may answer one of them.
+#[derive(Default)]
+struct Opened<'a> {
+    unfiled: Vec<(CaseId, MentionId, &'a str)>,
+    any: bool,
+}
+
+impl Opened<'_> {
+    async fn file(&mut self, tx: &mut Tx) -> sqlx::Result<()> {
+        self.any |= !self.unfiled.is_empty();
+        case::store::file(tx, &self.unfiled).await?;
+        self.unfiled.clear();
+        Ok(())
+    }
 }
 
 /// One of our own posts is an answer, never a case: it fulfils the promise of the case it answers, and the thread it
@@ -112,7 +131,6 @@ fn new_case<'a>(app: &'a App, judged: &'a Judged, verdict: &'a Classification, o
         channel: &found.channel,
         thread: found.thread.as_deref(),
         title: first_letters(found.title.as_deref().filter(|title| !title.trim().is_empty()).unwrap_or(&found.body)),
-        words: &found.body,
         topic: &verdict.topic,
         intent: verdict.intent.slug(),
         sentiment: verdict.sentiment.slug(),

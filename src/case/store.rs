@@ -132,8 +132,6 @@ pub struct NewCase<'a> {
     pub thread: Option<&'a str>,
     /// A few words of the post.
     pub title: &'a str,
-    /// All words of the post, for search.
-    pub words: &'a str,
     /// Slug of the topic.
     pub topic: &'a str,
     /// Slug of the intent.
@@ -156,26 +154,50 @@ pub struct NewCase<'a> {
     pub imported: bool,
 }
 
-/// Opens a case.
+/// Opens a case; [`file`] completes it.
 ///
 /// # Errors
 /// What the database says.
 pub async fn open(tx: &mut Tx, new: &NewCase<'_>, now: Time) -> sqlx::Result<CaseId> {
-    let id: CaseId = on!(tx, c => sqlx::query_scalar(
+    on!(tx, c => sqlx::query_scalar(
         "insert into cases (mention_id, cluster_id, source_id, channel, thread, state, title, topic, intent, sentiment,
            urgency, place, protected, restricted, triage, arrived_at, opened_at, imported)
          values ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning id")
         .bind(new.mention_id).bind(new.cluster_id).bind(new.source_id).bind(new.channel).bind(new.thread)
         .bind(new.title).bind(new.topic).bind(new.intent).bind(new.sentiment).bind(new.urgency).bind(&new.place)
         .bind(new.protected).bind(new.restricted).bind(new.triage).bind(new.arrived_at).bind(now).bind(new.imported)
-        .fetch_one(c).await)?;
-    add_mention(tx, id, new.mention_id).await?;
-    let words = match tx.engine() {
-        Engine::Sqlite => "insert into case_words (rowid, words) values ($1, $2)",
-        Engine::Postgres => "insert into case_words (rowid, words) values ($1, to_tsvector('swedish', $2))",
+        .fetch_one(c).await)
+}
+
+/// Puts opened cases in order: each holds the mention that opened it, and is found by that post's words.
+///
+/// # Errors
+/// What the database says.
+pub async fn file(tx: &mut Tx, opened: &[(CaseId, MentionId, &str)]) -> sqlx::Result<()> {
+    if opened.is_empty() {
+        return Ok(());
+    }
+    on!(tx, c => {
+        let mut sql = sqlx::QueryBuilder::new("insert into case_mentions (case_id, mention_id) ");
+        sql.push_values(opened, |mut row, (case, mention, _)| {
+            row.push_bind(*case).push_bind(*mention);
+        });
+        sql.push(" on conflict do nothing").build().execute(c).await.map(|_| ())
+    })?;
+    let (begin, end) = match tx.engine() {
+        Engine::Sqlite => ("insert into case_words (rowid, words) ", ""),
+        Engine::Postgres => (
+            "insert into case_words (rowid, words) select v.id, to_tsvector('swedish', v.words) from (",
+            ") as v (id, words)",
+        ),
     };
-    on!(tx, c => sqlx::query(words).bind(id).bind(new.words).execute(c).await.map(|_| ()))?;
-    Ok(id)
+    on!(tx, c => {
+        let mut sql = sqlx::QueryBuilder::new(begin);
+        sql.push_values(opened, |mut row, (case, _, words)| {
+            row.push_bind(*case).push_bind(*words);
+        });
+        sql.push(end).build().execute(c).await.map(|_| ())
+    })
 }
 
 /// Adds a mention to a case that it belongs to.

@@ -121,7 +121,7 @@ pub async fn keep(tx: &mut Tx, new: &NewMention<'_>, now: Time) -> sqlx::Result<
         .fetch_optional(c).await)
 }
 
-/// An earlier mention with the same address or the very same words; its cluster and its text.
+/// The cluster of an earlier mention with the same address, or else with the very same words.
 ///
 /// # Errors
 /// What the database says.
@@ -131,18 +131,10 @@ pub async fn same(
     url_key: Option<&str>,
     fingerprint: i64,
 ) -> sqlx::Result<Option<MentionId>> {
-    let by_address: Option<MentionId> = match url_key {
-        None => None,
-        Some(key) => on!(tx, c => sqlx::query_scalar(
-            "select cluster_id from mentions where url_key = $1 and id < $2 and cluster_id > 0 order by id limit 1")
-            .bind(key).bind(id).fetch_optional(c).await)?,
-    };
-    if by_address.is_some() {
-        return Ok(by_address);
-    }
     on!(tx, c => sqlx::query_scalar(
-        "select cluster_id from mentions where fingerprint = $1 and id < $2 and cluster_id > 0 order by id limit 1")
-        .bind(fingerprint).bind(id).fetch_optional(c).await)
+        "select cluster_id from mentions where (url_key = $1 or fingerprint = $2) and id < $3 and cluster_id > 0
+         order by (case when url_key = $1 then 0 else 1 end), id limit 1")
+        .bind(url_key).bind(fingerprint).bind(id).fetch_optional(c).await)
 }
 
 /// How many entries under a text's bands are looked at: a text that has been copied a thousand times is found by its

@@ -1,7 +1,7 @@
 //! All SQL about what becomes of a post after it was kept: changed, taken away, answered.
 
 use crate::clock::Time;
-use crate::db::Tx;
+use crate::db::{Tx, listed};
 use crate::id::{CaseId, MentionId, SourceId};
 use crate::on;
 
@@ -170,19 +170,37 @@ pub async fn names_since(tx: &mut Tx, channel: &str, since: Time, limit: i64) ->
         .bind(channel).bind(since).bind(limit).fetch_all(c).await)
 }
 
-/// Our own posts in answer to a post: `(our post, its words, its address, its time)`, oldest first.
+/// Our own post in answer to a post of a case.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct OwnAnswer {
+    /// The case whose post it answers.
+    pub case_id: CaseId,
+    /// Our post.
+    pub id: MentionId,
+    /// The channel's slug.
+    pub channel: String,
+    /// Its words.
+    pub body: String,
+    /// Its address.
+    pub url: Option<String>,
+    /// Its time.
+    pub authored_at: Time,
+}
+
+/// Our own posts in answer to the posts of these cases, oldest first; at most `limit`.
 ///
 /// # Errors
 /// What the database says.
-pub async fn own_answers(
-    tx: &mut Tx,
-    channel: &str,
-    native_id: &str,
-) -> sqlx::Result<Vec<(MentionId, String, Option<String>, Time)>> {
-    on!(tx, c => sqlx::query_as(
-        "select m.id, m.body, m.url, m.authored_at from mentions m
-         where m.channel = $1 and m.reply_to = $2 and m.own order by m.authored_at, m.id limit 20")
-        .bind(channel).bind(native_id).fetch_all(c).await)
+pub async fn own_answers(tx: &mut Tx, cases: &[CaseId], limit: i64) -> sqlx::Result<Vec<OwnAnswer>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select cm.case_id, m.id, m.channel, m.body, m.url, m.authored_at
+         from case_mentions cm join mentions q on q.id = cm.mention_id and not q.own
+         join mentions m on m.channel = q.channel and m.reply_to = q.native_id and m.own
+         where cm.case_id in {} order by m.authored_at, m.id limit $2",
+        tx.engine().each_of_first()
+    ));
+    let cases = listed(cases.iter().map(|case| case.0));
+    on!(tx, c => sqlx::query_as(sql).bind(&cases).bind(limit).fetch_all(c).await)
 }
 
 /// The post that a post answers, the thread it stands in and the channel's number of it.

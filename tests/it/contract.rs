@@ -87,7 +87,6 @@ async fn a_case(tx: &mut Tx, native_id: &str, words: &str) -> CaseId {
         channel: "rss",
         thread: Some("t1"),
         title: words,
-        words,
         topic: "va",
         intent: "fraga",
         sentiment: "neu",
@@ -99,7 +98,9 @@ async fn a_case(tx: &mut Tx, native_id: &str, words: &str) -> CaseId {
         arrived_at: NOW,
         imported: false,
     };
-    case::store::open(tx, &new, NOW).await.unwrap()
+    let id = case::store::open(tx, &new, NOW).await.unwrap();
+    case::store::file(tx, &[(id, new.mention_id, words)]).await.unwrap();
+    id
 }
 
 async fn an_assigned_case(tx: &mut Tx, native_id: &str, words: &str, due: Time) -> CaseId {
@@ -859,8 +860,9 @@ async fn an_answer_in_the_channel_finds_its_case_and_only_moves_the_first_respon
             ..NewMention::default()
         };
         let id = mention::store::keep(&mut tx, &own, later(20)).await.unwrap().unwrap();
-        let answers = version_store::own_answers(&mut tx, "rss", "1").await.unwrap();
-        assert_eq!(answers, [(id, "Hej! Vi spolar nu.".to_owned(), None, later(9))]);
+        let answers = version_store::own_answers(&mut tx, &[case], 9).await.unwrap();
+        let found: Vec<_> = answers.iter().map(|own| (own.case_id, own.id, own.body.as_str(), own.authored_at)).collect();
+        assert_eq!(found, [(case, id, "Hej! Vi spolar nu.", later(9))]);
         let place = version_store::place_of(&mut tx, id).await.unwrap().unwrap();
         assert_eq!(place, (Some("1".into()), Some("t1".into()), Some("77".into())));
         tx.commit().await.unwrap();

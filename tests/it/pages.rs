@@ -121,7 +121,6 @@ impl House {
             channel: "rss",
             thread: None,
             title: told.text,
-            words: told.text,
             topic: "va",
             intent: told.intent,
             sentiment: "neu",
@@ -134,6 +133,7 @@ impl House {
             imported: false,
         };
         let id = lyhord::case::store::open(&mut tx, &case, now).await.unwrap();
+        lyhord::case::store::file(&mut tx, &[(id, mention, told.text)]).await.unwrap();
         let assigned = Assigned {
             id,
             unit: told.unit,
