@@ -15,6 +15,7 @@ use crate::mention::fingerprint::{fingerprint, similarity};
 use crate::mention::store::NewMention;
 use crate::mention::version_store::{self, Kept as Known, Words};
 use crate::mention::{self, Heard, Hearing, Relevance};
+use crate::source::reduce::Markup;
 use crate::source::{self, Gone, Name, Post};
 
 /// How alike two texts must be to say the same thing: copies of one news item with another headline are above it.
@@ -114,10 +115,11 @@ async fn revise(tx: &mut Tx, post: &Post, hearing: &Hearing, now: Time) -> sqlx:
     if !known.is_changed_by(&post.text, Some(updated_at)) {
         return Ok(None);
     }
+    let html = post.markup.as_ref().and_then(Markup::sanitised);
     let words = Words {
         title: post.title.as_deref(),
         body: &post.text,
-        html: post.html.as_deref(),
+        html: html.as_deref(),
         fingerprint: fingerprint(&post.text).exact,
         hearing: &serde_json::to_string(hearing).unwrap_or_else(|_| "{}".to_owned()),
         updated_at,
@@ -171,6 +173,7 @@ async fn keep_one(
 ) -> sqlx::Result<Option<MentionId>> {
     let print = fingerprint(&post.text);
     let key = post.url.as_deref().map(address::key);
+    let html = post.markup.as_ref().and_then(Markup::sanitised);
     let new = NewMention {
         source_id: Some(from.source),
         channel: &post.channel,
@@ -185,7 +188,7 @@ async fn keep_one(
         kind: post.kind.slug(),
         title: post.title.as_deref(),
         body: &post.text,
-        html: post.html.as_deref(),
+        html: html.as_deref(),
         author: post.author.as_deref(),
         language: post.language.as_deref(),
         site,

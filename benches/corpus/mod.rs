@@ -33,7 +33,7 @@ const ENDS: [&str; 16] = [
 ];
 const KINDS: [&str; 10] =
     ["vägen", "gatan", "skolan", "torget", "parken", "stationen", "badet", "hallen", "gården", ""];
-const COMMON: &str = "och i att det som en på är av för med till den har de inte om ett han men var jag sig från vi så kan man när år säger hon under också efter eller nu sin där vid mot ska skulle kommer ut får finns vara hade alla andra mycket än här då sedan över bara in blir upp även vad två vill ha många hur mer går kunde se någon varit dag barn skola vatten väg buss tåg bra dålig tack hej idag imorgon kväll natt vecka hus bil cykel jobb mat kaffe film musik match sol regn snö is sommar vinter höst vår vän familj mamma pappa hund katt bok spel lag boll mål poäng stad land by skog sjö hav fråga svar pengar skatt pris tid plats sida bild nyhet politik parti val lag rätt fel problem hjälp";
+pub const COMMON: &str = "och i att det som en på är av för med till den har de inte om ett han men var jag sig från vi så kan man när år säger hon under också efter eller nu sin där vid mot ska skulle kommer ut får finns vara hade alla andra mycket än här då sedan över bara in blir upp även vad två vill ha många hur mer går kunde se någon varit dag barn skola vatten väg buss tåg bra dålig tack hej idag imorgon kväll natt vecka hus bil cykel jobb mat kaffe film musik match sol regn snö is sommar vinter höst vår vän familj mamma pappa hund katt bok spel lag boll mål poäng stad land by skog sjö hav fråga svar pengar skatt pris tid plats sida bild nyhet politik parti val lag rätt fel problem hjälp";
 const CIVIC: [&str; 30] = [
     "vatten*",
     "skol*",

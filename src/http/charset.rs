@@ -1,5 +1,7 @@
 //! From bytes to text: which of the things that a page says about its own characters is to be believed.
 
+use std::borrow::Cow;
+
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
 /// How far into a page a declaration of characters is looked for; the HTML standard says 1,024 bytes, and an XML
@@ -10,26 +12,26 @@ const DECLARATION_BYTES: usize = 1_024;
 /// A declaration that does not fit the bytes is passed over, and one of the Latin-1 family gives way to bytes that are
 /// valid UTF-8 beyond ASCII, since that never happens by chance while servers claim Latin-1 by habit.
 #[must_use]
-pub fn text_of(bytes: &[u8], content_type: Option<&str>) -> String {
+pub fn text_of<'a>(bytes: &'a [u8], content_type: Option<&str>) -> Cow<'a, str> {
     if let Some((encoding, mark)) = Encoding::for_bom(bytes) {
-        return encoding.decode_without_bom_handling(bytes.get(mark..).unwrap_or_default()).0.into_owned();
+        return encoding.decode_without_bom_handling(bytes.get(mark..).unwrap_or_default()).0;
     }
-    if looks_like_utf8(bytes) {
-        return String::from_utf8_lossy(bytes).into_owned();
+    if let Some(text) = as_utf8(bytes) {
+        return text;
     }
     let declared = [content_type.and_then(header_charset), declared_in(bytes)];
     let mut fallback = WINDOWS_1252;
     for encoding in declared.into_iter().flatten().filter(|encoding| *encoding != UTF_8) {
         let (text, _, broken) = encoding.decode(bytes);
         if !broken {
-            return text.into_owned();
+            return text;
         }
         fallback = encoding;
     }
     if declared.contains(&Some(UTF_8)) && fallback == WINDOWS_1252 && mostly_utf8(bytes) {
-        return String::from_utf8_lossy(bytes).into_owned();
+        return String::from_utf8_lossy(bytes);
     }
-    fallback.decode(bytes).0.into_owned()
+    fallback.decode(bytes).0
 }
 
 /// The `charset` of a content type.
@@ -59,13 +61,14 @@ fn label(value: &str) -> Option<&'static Encoding> {
 }
 
 /// Valid UTF-8, a character cut in two at the very end not counted; and not one of the escape-coded encodings that
-/// are plain ASCII on the wire.
-fn looks_like_utf8(bytes: &[u8]) -> bool {
-    let valid = match std::str::from_utf8(bytes) {
-        Ok(_) => true,
-        Err(fault) => fault.error_len().is_none(),
+/// are plain ASCII on the wire. It is looked through once and not copied.
+fn as_utf8(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    let text = match simdutf8::compat::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(fault) if fault.error_len().is_none() => String::from_utf8_lossy(bytes),
+        Err(_) => return None,
     };
-    valid && !bytes.contains(&0x1b) && !bytes.contains(&0)
+    memchr::memchr2(0x1b, 0, bytes).is_none().then_some(text)
 }
 
 /// At most one broken place in two thousand bytes: a text that somebody cut and pasted into, not another encoding.

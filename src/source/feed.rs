@@ -1,12 +1,14 @@
 //! A feed as it came (RSS, RDF, Atom, JSON Feed) to posts as we read them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use url::Url;
 
 use crate::clock::Time;
 use crate::http;
-use crate::source::{Kind, PollError, Post, feed_json, feed_xml, native_id, reduce};
+use crate::source::reduce::{self, Markup};
+use crate::source::{Kind, PollError, Post, feed_json, feed_xml, native_id};
 
 /// Items of one reading: a paper publishes some 200 a day, and the rest is read the next time.
 pub const ITEMS: usize = 500;
@@ -32,15 +34,6 @@ pub struct FeedRead {
     pub skip_hours: Vec<u8>,
     /// In Swedish, when a person should look although there were posts: broken off, or longer than [`ITEMS`].
     pub remark: Option<String>,
-}
-
-/// Whether the posts get their sanitised HTML, which costs more than all the rest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Markup {
-    /// For posts that will be shown.
-    Sanitised,
-    /// For posts of which only the text is wanted.
-    Left,
 }
 
 /// How a text is written.
@@ -85,36 +78,36 @@ pub(super) struct RawFeed {
     pub(super) more: bool,
 }
 
-/// Reads a feed with sanitised HTML in its posts. `base_url` is the address it came from: relative links lean on it
-/// and its host stands in ids that others may use too. The channel of the posts is left empty.
+/// Reads a feed, at most [`ITEMS`] of it. `base_url` is the address it came from: relative links lean on it and its
+/// host stands in ids that others may use too. The channel of the posts is left empty.
 ///
 /// # Errors
 /// `Blind` when it is a web page instead of a feed, `Unreadable` when it is neither.
 pub fn read(bytes: &[u8], content_type: Option<&str>, base_url: &str) -> Result<FeedRead, PollError> {
-    read_with(bytes, content_type, base_url, Markup::Sanitised)
+    read_up_to(ITEMS, bytes, content_type, base_url)
 }
 
-/// As [`read`], with a say over the HTML.
+/// As [`read`], with another bound on the number of items.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_with(
+pub fn read_up_to(
+    items: usize,
     bytes: &[u8],
     content_type: Option<&str>,
     base_url: &str,
-    markup: Markup,
 ) -> Result<FeedRead, PollError> {
     let text = http::text_of(bytes, content_type);
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     let raw = match text.as_bytes().first() {
         None => return Err(PollError::Unreadable("tomt svar".to_owned())),
-        Some(b'{') => feed_json::read(text, ITEMS),
+        Some(b'{') => feed_json::read(text, items),
         Some(_) if is_page(text) => return Err(PollError::Blind("en webbsida i stället för ett flöde".to_owned())),
         // Some servers print warnings before the feed.
-        Some(_) => text.find('<').and_then(|at| feed_xml::read(text.get(at..).unwrap_or_default(), ITEMS)),
+        Some(_) => text.find('<').and_then(|at| feed_xml::read(text.get(at..).unwrap_or_default(), items)),
     };
     let raw = raw.ok_or_else(|| PollError::Unreadable("varken RSS, Atom eller JSON Feed".to_owned()))?;
-    Ok(tidy(raw, base_url, markup))
+    Ok(tidy(raw, base_url, items))
 }
 
 /// True for HTML, whatever the server calls it.
@@ -139,15 +132,15 @@ pub fn is_page(text: &str) -> bool {
     begins("<!doctype html") || begins("<html") || begins("<head") || begins("<body")
 }
 
-fn tidy(raw: RawFeed, base_url: &str, markup: Markup) -> FeedRead {
-    let base = Url::parse(base_url).ok();
-    let host = base.as_ref().and_then(Url::host_str).unwrap_or_default().trim_start_matches("www.").to_owned();
+fn tidy(raw: RawFeed, base_url: &str, items: usize) -> FeedRead {
+    let base = Url::parse(base_url).ok().map(Arc::new);
+    let host = base.as_deref().and_then(Url::host_str).unwrap_or_default().trim_start_matches("www.").to_owned();
     let language = raw.language.as_deref().and_then(tag);
     let mut seen = HashSet::new();
     let mut posts: Vec<Post> = raw
         .items
         .into_iter()
-        .map(|item| post(item, raw.author.as_deref(), language.as_deref(), base.as_ref(), &host, markup))
+        .map(|item| post(item, raw.author.as_deref(), language.as_deref(), base.as_ref(), &host))
         .filter(|post| post.title.is_some() || !post.text.is_empty() || post.url.is_some())
         .filter(|post| seen.insert(post.native_id.clone()))
         .collect();
@@ -161,7 +154,7 @@ fn tidy(raw: RawFeed, base_url: &str, markup: Markup) -> FeedRead {
         skip_hours: raw.skip_hours,
         remark: match (raw.broken, raw.more) {
             (true, _) => Some("Flödet är trasigt; någon post kan saknas.".to_owned()),
-            (_, true) => Some(format!("Flödet har fler än {ITEMS} poster; de äldsta läses inte.")),
+            (_, true) => Some(format!("Flödet har fler än {items} poster; de äldsta läses inte.")),
             _ => None,
         },
     }
@@ -171,41 +164,30 @@ fn post(
     item: RawItem,
     feed_author: Option<&str>,
     feed_language: Option<&str>,
-    base: Option<&Url>,
+    base: Option<&Arc<Url>>,
     host: &str,
-    markup: Markup,
 ) -> Post {
-    let url = item.link.as_deref().and_then(|link| address(link, base)).or_else(|| {
+    let url = item.link.as_deref().and_then(|link| address(link, base.map(Arc::as_ref))).or_else(|| {
         // A guid that is an address stands in for a missing link.
-        item.id.as_deref().filter(|id| id.starts_with("http")).and_then(|id| address(id, base))
+        item.id.as_deref().filter(|id| id.starts_with("http")).and_then(|id| address(id, base.map(Arc::as_ref)))
     });
     let title = item.title.as_ref().map(headline).filter(|title| !title.is_empty());
     let said = || format!("{}\n{:?}", title.as_deref().unwrap_or_default(), item.published);
-    let native_id = native_id::of(item.id.as_deref(), url.as_deref(), host, &said());
-    let body = longest(item.content, item.summary).or(item.fallback);
-    let (text, html) = body.map(|body| body_of(&body, base, markup)).unwrap_or_default();
+    let native_id = native_id::of(item.id.as_deref(), url.as_deref(), host, said);
+    let (text, markup) = body_of([item.content, item.summary, item.fallback], base);
     let author = if item.authors.is_empty() { feed_author.map(person) } else { names(&item.authors) };
     Post {
         native_id,
         url,
         title,
         text,
-        html,
+        markup,
         author,
         kind: Kind::Article,
         language: item.language.as_deref().and_then(tag).or_else(|| feed_language.map(str::to_owned)),
         authored_at: item.published.or(item.updated),
         updated_at: item.updated.or(item.published),
         ..Post::default()
-    }
-}
-
-/// The content, unless the summary says more: some feeds put only a picture in the content.
-fn longest(content: Option<RawText>, summary: Option<RawText>) -> Option<RawText> {
-    match (content, summary) {
-        (Some(content), Some(summary)) if reduced(&content).is_empty() => Some(summary),
-        (Some(content), _) => Some(content),
-        (None, summary) => summary,
     }
 }
 
@@ -216,24 +198,51 @@ fn reduced(text: &RawText) -> String {
     }
 }
 
-fn body_of(body: &RawText, base: Option<&Url>, markup: Markup) -> (String, Option<String>) {
-    let text = reduce::shortened(reduced(body), TEXT_CHARACTERS);
-    let wanted = markup == Markup::Sanitised && body.form == Form::Html;
-    (text, wanted.then(|| reduce::sanitised(&body.words, base)).flatten())
+/// The first of them that says anything: some feeds put only a picture in the content, and the words in the summary.
+fn body_of(bodies: [Option<RawText>; 3], base: Option<&Arc<Url>>) -> (String, Option<Markup>) {
+    for body in bodies.into_iter().flatten() {
+        let text = reduced(&body);
+        if !text.is_empty() {
+            let markup = (body.form == Form::Html).then(|| Markup::new(body.words, base.cloned()));
+            return (reduce::shortened(text, TEXT_CHARACTERS), markup);
+        }
+    }
+    (String::new(), None)
 }
 
 fn headline(title: &RawText) -> String {
-    let line = reduced(title).split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = reduced(title);
+    if line.contains('\n') {
+        line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
     reduce::shortened(line, TITLE_CHARACTERS)
 }
 
 fn address(link: &str, base: Option<&Url>) -> Option<String> {
     let link = link.trim();
+    if link.len() <= URL_BYTES && is_canonical(link) {
+        return Some(link.to_owned());
+    }
     let url = match Url::parse(link) {
         Ok(url) => url,
         Err(_) => base?.join(link).ok()?,
     };
     (matches!(url.scheme(), "http" | "https") && url.as_str().len() <= URL_BYTES).then(|| url.into())
+}
+
+/// Whether an address is certainly written as [`Url`] would write it, as nearly all are: then it need not be taken
+/// apart and put together.
+fn is_canonical(link: &str) -> bool {
+    let Some(rest) = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://")) else { return false };
+    let Some((host, path)) = rest.split_once('/') else { return false };
+    let lower = |byte: u8| byte.is_ascii_lowercase();
+    let label = |label: &str| !label.is_empty() && label.bytes().all(|byte| lower(byte) || byte.is_ascii_digit());
+    let named = host.rsplit('.').next().is_some_and(|last| last.bytes().all(lower));
+    let plain = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'/' | b'?' | b'=' | b'&' | b'.' | b',' | b'+' | b':')
+    };
+    named && host.split('.').all(label) && path.bytes().all(plain) && !path.starts_with('.') && !path.contains("/.")
 }
 
 /// `mail@a.example (Name)` and `Name <mail@a.example>` are Name.

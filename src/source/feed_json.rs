@@ -5,38 +5,43 @@ use serde_json::Value;
 use crate::source::dates;
 use crate::source::feed::{Form, RawFeed, RawItem, RawText};
 
+type Fields = serde_json::Map<String, Value>;
+
 /// Reads a JSON Feed, at most `limit` items; `None` when it is other JSON.
 pub(super) fn read(text: &str, limit: usize) -> Option<RawFeed> {
     // serde_json itself refuses more than 128 levels.
-    let document: Value = serde_json::from_str(text).ok()?;
-    let items = document.get("items")?.as_array()?;
+    let Value::Object(mut document) = serde_json::from_str(text).ok()? else { return None };
+    let Some(Value::Array(items)) = document.remove("items") else { return None };
     let jsonfeed = document.get("version").and_then(Value::as_str).is_some_and(|version| version.contains("jsonfeed"));
-    if !jsonfeed && document.get("title").is_none() {
+    if !jsonfeed && !document.contains_key("title") {
         return None;
     }
     Some(RawFeed {
-        title: text_at(&document, "title").map(plain),
-        language: text_at(&document, "language"),
-        author: authors(&document).into_iter().next(),
+        title: take(&mut document, "title").map(plain),
+        language: take(&mut document, "language"),
+        author: authors(&mut document).into_iter().next(),
         more: items.len() > limit,
-        items: items.iter().take(limit).map(item).collect(),
+        items: items.into_iter().take(limit).map(item).collect(),
         ..RawFeed::default()
     })
 }
 
-fn item(value: &Value) -> RawItem {
-    let html = text_at(value, "content_html").map(|words| RawText { words, form: Form::Html });
+fn item(value: Value) -> RawItem {
+    // What is no object is an item without words, which is left out further on.
+    let Value::Object(mut fields) = value else { return RawItem::default() };
+    let mut said = |key: &str| take(&mut fields, key);
+    let html = said("content_html").map(|words| RawText { words, form: Form::Html });
     RawItem {
-        id: text_at(value, "id"),
-        link: text_at(value, "url").or_else(|| text_at(value, "external_url")),
-        title: text_at(value, "title").map(plain),
-        summary: text_at(value, "summary").map(plain),
-        content: html.or_else(|| text_at(value, "content_text").map(plain)),
+        id: said("id"),
+        link: said("url").or_else(|| said("external_url")),
+        title: said("title").map(plain),
+        summary: said("summary").map(plain),
+        content: html.or_else(|| said("content_text").map(plain)),
         fallback: None,
-        authors: authors(value),
-        language: text_at(value, "language"),
-        published: text_at(value, "date_published").and_then(|date| dates::read(&date)),
-        updated: text_at(value, "date_modified").and_then(|date| dates::read(&date)),
+        language: said("language"),
+        published: said("date_published").and_then(|date| dates::read(&date)),
+        updated: said("date_modified").and_then(|date| dates::read(&date)),
+        authors: authors(&mut fields),
     }
 }
 
@@ -44,16 +49,25 @@ fn plain(words: String) -> RawText {
     RawText { words, form: Form::Plain }
 }
 
-fn text_at(value: &Value, key: &str) -> Option<String> {
-    match value.get(key)? {
-        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
+/// Takes a text out of an object, so that it need not be copied.
+fn take(fields: &mut Fields, key: &str) -> Option<String> {
+    match fields.remove(key)? {
+        Value::String(text) if text.trim().len() == text.len() => Some(text).filter(|text| !text.is_empty()),
+        Value::String(text) => Some(text.trim().to_owned()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
     }
 }
 
 /// `authors` of version 1.1, `author` of version 1.
-fn authors(value: &Value) -> Vec<String> {
-    let several = value.get("authors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    several.iter().chain(value.get("author")).filter_map(|author| text_at(author, "name")).collect()
+fn authors(fields: &mut Fields) -> Vec<String> {
+    let several = match fields.remove("authors") {
+        Some(Value::Array(several)) => several,
+        _ => Vec::new(),
+    };
+    let named = |author: Value| match author {
+        Value::Object(mut author) => take(&mut author, "name"),
+        _ => None,
+    };
+    several.into_iter().chain(fields.remove("author")).filter_map(named).collect()
 }

@@ -27,7 +27,7 @@ fn rss_gives_posts_oldest_first_with_all_they_say() {
     assert_eq!(newer.native_id, "ale.example#42");
     assert_eq!(newer.url.as_deref(), Some("https://www.ale.example/bro?utm_source=rss"));
     assert_eq!(newer.text, "Bron åker upp.");
-    assert_eq!(newer.html.as_deref(), Some("<p>Bron åker upp.</p>"));
+    assert_eq!(newer.markup.as_ref().and_then(Markup::sanitised).as_deref(), Some("<p>Bron åker upp.</p>"));
     assert_eq!(newer.author.as_deref(), Some("Eva Ek"));
     assert_eq!(newer.language.as_deref(), Some("sv-SE"));
     assert_eq!(newer.authored_at, Time::parse("2026-11-23T07:00:00Z").ok());
@@ -174,5 +174,45 @@ fn our_reader_says_what_feed_rs_says_field_by_field() {
         assert_eq!(our.link.as_deref(), their.links.first().map(|link| link.href.as_str()));
         assert_eq!(our.published.map(|time| time.0), their.published.map(|time| time.timestamp_millis()));
         assert!(our.id.as_ref().is_none_or(|id| *id == their.id));
+    }
+}
+
+/// A field that is read at once says what it says when something beside makes the reader take it apart.
+#[test]
+fn a_field_says_the_same_in_one_piece_and_in_many() {
+    for words in [
+        "",
+        "Ett &amp; två &#229; &nbsp; &lt;b&gt;",
+        "a & b &",
+        "&amp &;&#xZ; &#x110000;",
+        "<![CDATA[<p>Hej</p> & då]]>",
+        " \n<![CDATA[x]]>\n ",
+        "<![CDATA[a]]><![CDATA[b]]>",
+        "<b>fet</b> text",
+        "a<!-- b -->c",
+    ] {
+        let item = |words: &str| {
+            let feed = format!(
+                "<rss><channel><item><guid>1</guid><title>{words}</title><link>https://a.example/1</link></item></channel></rss>"
+            );
+            let read = feed_xml::read(&feed, ITEMS).unwrap();
+            let item = read.items.into_iter().next().unwrap();
+            (item.title.map(|title| (title.words.trim().to_owned(), title.form)), item.link)
+        };
+        assert_eq!(item(words), item(&format!("{words}<!-- -->")), "{words}");
+    }
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn an_address_that_is_left_as_it_stands_is_what_it_would_become(
+        host in "[a-z0-9.]{1,12}|[a-zA-Z0-9.:@-]{0,12}", path in "[a-zA-Z0-9./?=&,+:_ #%å-]{0,20}", secure in proptest::prelude::any::<bool>(),
+    ) {
+        let link = format!("http{}://{host}/{path}", if secure { "s" } else { "" });
+        if is_canonical(&link) {
+            proptest::prop_assert_eq!(Url::parse(&link).map(String::from), Ok(link));
+        }
     }
 }

@@ -8,6 +8,7 @@ use quick_xml::events::{BytesEnd, BytesRef, BytesStart, Event};
 
 use crate::source::dates;
 use crate::source::feed::{Form, RawFeed, RawItem, RawText};
+use crate::source::feed_slots::{Slot, Space, slot_of, space_of};
 
 /// Deeper nesting than this is not a feed.
 const DEPTH: usize = 200;
@@ -43,6 +44,20 @@ fn next_item(text: &str, from: usize) -> Option<usize> {
     ["<item>", "<item ", "<entry>", "<entry "].iter().filter_map(|tag| rest.find(tag)).min().map(|at| from + at)
 }
 
+const CDATA: &str = "<![CDATA[";
+/// Longest reference that is looked for, with its `&` and `;`: the longest entity of HTML has 33 letters.
+const LONGEST_REFERENCE: usize = 36;
+
+fn reader_of(text: &str) -> Reader<&[u8]> {
+    let mut reader = Reader::from_str(text);
+    let config = reader.config_mut();
+    config.check_end_names = false;
+    config.allow_unmatched_ends = true;
+    config.allow_dangling_amp = true;
+    config.expand_empty_elements = true;
+    reader
+}
+
 enum Step {
     Done,
     NoFeed,
@@ -54,33 +69,6 @@ enum Step {
 enum Root {
     Rss,
     Atom,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Space {
-    /// No prefix, or the prefix of the root itself.
-    Own,
-    Atom,
-    Dublin,
-    Content,
-    Media,
-    Other,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Slot {
-    Id,
-    Link,
-    Title,
-    Summary,
-    Content,
-    Author,
-    Published,
-    Updated,
-    Language,
-    Ttl,
-    SkipHour,
-    Fallback,
 }
 
 /// A field whose end has not come.
@@ -119,15 +107,13 @@ struct Walk {
 
 impl Walk {
     fn run(&mut self, text: &str) -> Step {
-        let mut reader = Reader::from_str(text);
-        let config = reader.config_mut();
-        config.check_end_names = false;
-        config.allow_unmatched_ends = true;
-        config.allow_dangling_amp = true;
-        config.expand_empty_elements = true;
+        let mut reader = reader_of(text);
+        // The reader begins here; it begins anew behind each field that was read at once.
+        let mut base = 0;
+        let place = |base: usize, reader: &Reader<&[u8]>| base.saturating_add(place(reader));
         self.begin_anew();
         loop {
-            let before = place(&reader);
+            let before = place(base, &reader);
             match reader.read_event() {
                 // The reader has run on to the end; the fault is where the broken piece began.
                 Err(_) => return Step::Broken(before),
@@ -140,14 +126,19 @@ impl Walk {
                         return Step::Broken(before);
                     }
                     self.depth += 1;
-                    if !self.start(&tag, place(&reader)) {
+                    let after = place(base, &reader);
+                    if !self.start(&tag, after) {
                         return Step::NoFeed;
+                    }
+                    if let Some(next) = self.at_once(text, after) {
+                        base = next;
+                        reader = reader_of(text.get(next..).unwrap_or_default());
                     }
                 }
                 Ok(Event::End(tag)) => {
                     self.end(&tag, text, before);
                     if self.feed.items.len() >= self.limit {
-                        self.feed.more = next_item(text, place(&reader)).is_some();
+                        self.feed.more = next_item(text, place(base, &reader)).is_some();
                         return Step::Done;
                     }
                 }
@@ -157,6 +148,58 @@ impl Walk {
                 Ok(_) => {}
             }
         }
+    }
+
+    /// Reads a field that has just been opened and holds nothing but text or one CDATA section, as most do, without
+    /// taking it apart into tokens; gives the place behind its end. Nothing, and nothing done, when it holds more.
+    fn at_once(&mut self, text: &str, after: usize) -> Option<usize> {
+        let open = self.open.as_ref().filter(|open| open.start == after)?;
+        let rest = text.get(after..)?;
+        let first = memchr::memchr(b'<', rest.as_bytes())?;
+        let (words, end) = match rest.get(first..)?.strip_prefix(CDATA) {
+            Some(data) if rest.get(..first)?.trim_ascii().is_empty() => {
+                let length = memchr::memmem::find(data.as_bytes(), b"]]>")?;
+                let behind = data.get(length + 3..)?;
+                let blanks = behind.len() - behind.trim_ascii_start().len();
+                (data.get(..length)?, first + CDATA.len() + length + 3 + blanks)
+            }
+            Some(_) => return None,
+            None => (rest.get(..first)?, first),
+        };
+        rest.get(end..)?.strip_prefix("</")?.strip_prefix(open.name.as_str())?.strip_prefix('>')?;
+        let next = after + end + open.name.len() + 3;
+        if end == first && self.unescape(words).is_none() {
+            self.buffer.clear();
+            return None;
+        }
+        if end != first {
+            self.buffer.push_str(words);
+        }
+        let open = self.open.take()?;
+        self.depth = open.depth.saturating_sub(1);
+        self.close(&open, text, after + end);
+        Some(next)
+    }
+
+    /// Adds text with its references resolved; nothing when an `&` begins none.
+    fn unescape(&mut self, words: &str) -> Option<()> {
+        let mut rest = words;
+        while let Some(at) = memchr::memchr(b'&', rest.as_bytes()) {
+            self.buffer.push_str(rest.get(..at)?);
+            rest = rest.get(at..)?;
+            let end = rest.bytes().take(LONGEST_REFERENCE).position(|byte| byte == b';')?;
+            let name = rest.get(1..end)?;
+            match predefined(name) {
+                Some(character) => self.buffer.push(character),
+                None if !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'#') => {
+                    self.reference(&BytesRef::new(name));
+                }
+                None => return None,
+            }
+            rest = rest.get(end + 1..)?;
+        }
+        self.buffer.push_str(rest);
+        Some(())
     }
 
     /// After a broken place the half-read item is gone and we stand where an item begins.
@@ -361,36 +404,6 @@ impl Walk {
             Slot::Author if self.person.is_some() => feed.author = Some(words.trim().to_owned()),
             _ => {}
         }
-    }
-}
-
-fn slot_of(space: Space, local: &str) -> Option<Slot> {
-    Some(match (space, local) {
-        (Space::Own | Space::Atom, "guid" | "id") => Slot::Id,
-        (Space::Own, "link") => Slot::Link,
-        (Space::Own | Space::Atom, "title") => Slot::Title,
-        (Space::Own | Space::Atom, "description" | "summary") => Slot::Summary,
-        (Space::Own | Space::Atom, "content") | (Space::Content, "encoded") => Slot::Content,
-        (Space::Own, "author") | (Space::Dublin, "creator") => Slot::Author,
-        (Space::Own | Space::Atom, "pubDate" | "pubdate" | "published" | "issued")
-        | (Space::Dublin, "date" | "created" | "issued") => Slot::Published,
-        (Space::Own | Space::Atom, "updated" | "modified") | (Space::Dublin, "modified") => Slot::Updated,
-        (Space::Own | Space::Dublin, "language") => Slot::Language,
-        (Space::Own, "ttl") => Slot::Ttl,
-        (Space::Own, "hour") => Slot::SkipHour,
-        (Space::Media, "description") => Slot::Fallback,
-        _ => return None,
-    })
-}
-
-fn space_of(uri: &str) -> Space {
-    match uri.trim_end_matches('/') {
-        "http://www.w3.org/2005/Atom" | "http://purl.org/atom/ns#" => Space::Atom,
-        "http://purl.org/dc/elements/1.1" | "http://purl.org/dc/terms" => Space::Dublin,
-        "http://purl.org/rss/1.0/modules/content" => Space::Content,
-        "http://search.yahoo.com/mrss" => Space::Media,
-        "http://purl.org/rss/1.0" | "http://backend.userland.com/rss2" => Space::Own,
-        _ => Space::Other,
     }
 }
 

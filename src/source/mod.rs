@@ -6,10 +6,13 @@ mod dates;
 pub mod discover;
 pub mod feed;
 mod feed_json;
+mod feed_slots;
 mod feed_source;
 mod feed_xml;
 pub mod health;
 pub mod kinds;
+mod lines;
+mod markup;
 mod native_id;
 pub mod politeness;
 pub mod reduce;
@@ -75,8 +78,8 @@ pub struct Post {
     pub title: Option<String>,
     /// Plain text, without markup.
     pub text: String,
-    /// The same as sanitised HTML, when the channel sent HTML.
-    pub html: Option<String>,
+    /// The same as HTML, when the channel sent HTML; made safe when the post is kept.
+    pub markup: Option<reduce::Markup>,
     /// The channel's number of it where we read it, when that differs from [`Post::native_id`]: what threads and
     /// deletions are asked and told by.
     pub local_id: Option<String>,

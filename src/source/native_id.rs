@@ -10,12 +10,12 @@ const LONGEST: usize = 400;
 
 /// The item's own id when it is unique in the world (an address, a tag, a uuid); else the id with the feed's host;
 /// else the address it links to; else a hash of what it says (`said`: title and date).
-pub(super) fn of(guid: Option<&str>, link: Option<&str>, host: &str, said: &str) -> String {
+pub(super) fn of(guid: Option<&str>, link: Option<&str>, host: &str, said: impl FnOnce() -> String) -> String {
     let name = match (guid.map(str::trim).filter(|guid| !guid.is_empty()), link) {
         (Some(guid), _) if is_global(guid) => guid.to_owned(),
         (Some(guid), _) => format!("{host}#{guid}"),
         (None, Some(link)) => normalised(link),
-        (None, None) => format!("{host}#{}", hash(said)),
+        (None, None) => format!("{host}#{}", hash(&said())),
     };
     if name.len() <= LONGEST { name } else { format!("{host}#{}", hash(&name)) }
 }
@@ -74,32 +74,35 @@ mod tests {
         for guid in
             ["https://a.example/?p=1", "tag:a.example,2026:1", "urn:uuid:1", "6fa459ea-ee8a-3ca4-894e-db77e160355e"]
         {
-            assert_eq!(of(Some(guid), None, "b.example", ""), guid);
+            assert_eq!(of(Some(guid), None, "b.example", String::new), guid);
         }
     }
 
     #[test]
     fn an_id_that_others_may_use_too_takes_the_host() {
-        assert_eq!(of(Some("17"), Some("https://a.example/x"), "a.example", ""), "a.example#17");
-        assert_eq!(of(Some("http://"), None, "a.example", ""), "a.example#http://");
+        assert_eq!(of(Some("17"), Some("https://a.example/x"), "a.example", String::new), "a.example#17");
+        assert_eq!(of(Some("http://"), None, "a.example", String::new), "a.example#http://");
     }
 
     #[test]
     fn without_an_id_the_page_is_the_name_however_one_came_to_it() {
-        let plain = of(None, Some("https://A.example/x?id=2"), "a.example", "");
-        assert_eq!(of(None, Some("https://a.example/x?utm_source=rss&id=2&fbclid=z#top"), "a.example", ""), plain);
+        let plain = of(None, Some("https://A.example/x?id=2"), "a.example", String::new);
+        assert_eq!(
+            of(None, Some("https://a.example/x?utm_source=rss&id=2&fbclid=z#top"), "a.example", String::new),
+            plain
+        );
         assert_eq!(plain, "https://a.example/x?id=2");
     }
 
     #[test]
     fn with_nothing_else_what_it_says_is_the_name() {
-        let one = of(None, None, "a.example", "Rubrik\n2026-11-23");
-        assert_eq!(one, of(Some("  "), None, "a.example", "Rubrik\n2026-11-23"));
-        assert_ne!(one, of(None, None, "a.example", "Rubrik\n2026-11-24"));
+        let one = of(None, None, "a.example", || "Rubrik\n2026-11-23".to_owned());
+        assert_eq!(one, of(Some("  "), None, "a.example", || "Rubrik\n2026-11-23".to_owned()));
+        assert_ne!(one, of(None, None, "a.example", || "Rubrik\n2026-11-24".to_owned()));
     }
 
     #[test]
     fn a_name_never_grows_beyond_what_an_index_holds() {
-        assert!(of(Some(&"x".repeat(5_000)), None, "a.example", "").len() < LONGEST);
+        assert!(of(Some(&"x".repeat(5_000)), None, "a.example", String::new).len() < LONGEST);
     }
 }

@@ -1,14 +1,13 @@
 //! From HTML to text, and to HTML that is safe to show.
 
-use std::cell::RefCell;
 use std::collections::HashSet;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use ammonia::UrlRelative;
-use html5ever::tendril::StrTendril;
-use html5ever::tokenizer::states::RawKind;
-use html5ever::tokenizer::{BufferQueue, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
 use url::Url;
+
+pub use super::lines::tidy;
+use super::markup;
 
 /// HTML longer than this is cut before it is read: ten times the longest article that we keep.
 const HTML_BYTES: usize = 200_000;
@@ -21,7 +20,29 @@ pub fn text_of(html: &str) -> String {
     if !html.contains(['<', '&']) {
         return tidy(html);
     }
-    read(html).text
+    markup::read(cut(html, HTML_BYTES)).text
+}
+
+/// HTML as a stranger wrote it. It is only to be had [`Markup::sanitised`], so that nobody shows it as it came; and
+/// only when it is wanted, since that costs more than all other reading and most posts are about somebody else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Markup {
+    written: String,
+    base: Option<Arc<Url>>,
+}
+
+impl Markup {
+    /// What was `written` at an address that its relative links lean on.
+    #[must_use]
+    pub fn new(written: String, base: Option<Arc<Url>>) -> Self {
+        Self { written, base }
+    }
+
+    /// As [`sanitised`].
+    #[must_use]
+    pub fn sanitised(&self) -> Option<String> {
+        sanitised(&self.written, self.base.as_deref())
+    }
 }
 
 /// The same markup with only what is safe, links opened apart, relative addresses made whole, pictures left out (a
@@ -32,7 +53,7 @@ pub fn sanitised(html: &str, base: Option<&Url>) -> Option<String> {
         return None;
     }
     let html = cut(html, HTML_BYTES);
-    let reading = read(html);
+    let reading = markup::read(html);
     if reading.tags == 0 || reading.deepest > DEPTH {
         return None;
     }
@@ -84,178 +105,6 @@ pub fn shortened(text: String, count: usize) -> String {
     }
 }
 
-/// Runs blanks together within lines and keeps at most one empty line between paragraphs.
-#[must_use]
-pub fn tidy(text: &str) -> String {
-    let mut out = Lines::default();
-    for (number, line) in text.lines().enumerate() {
-        if number > 0 {
-            out.line();
-            if line.trim().is_empty() {
-                out.paragraph();
-            }
-        }
-        out.words(line);
-    }
-    out.text
-}
-
-#[derive(Debug, Default)]
-struct Lines {
-    text: String,
-    /// Line breaks and blanks owed before the next word.
-    breaks: usize,
-    blank: bool,
-}
-
-impl Lines {
-    fn line(&mut self) {
-        self.breaks = self.breaks.max(1);
-    }
-
-    fn paragraph(&mut self) {
-        self.breaks = 2;
-    }
-
-    fn words(&mut self, text: &str) {
-        let mut rest = text;
-        while !rest.is_empty() {
-            let blanks = rest.find(|c: char| !is_blank(c)).unwrap_or(rest.len());
-            self.blank |= blanks > 0;
-            rest = rest.get(blanks..).unwrap_or_default();
-            let word_end = rest.find(is_blank).unwrap_or(rest.len());
-            let (word, after) = rest.split_at_checked(word_end).unwrap_or((rest, ""));
-            if !word.is_empty() {
-                self.owed();
-                if word.contains(INVISIBLE) {
-                    self.text.extend(word.chars().filter(|c| !INVISIBLE.contains(c)));
-                } else {
-                    self.text.push_str(word);
-                }
-            }
-            rest = after;
-        }
-    }
-
-    fn owed(&mut self) {
-        if !self.text.is_empty() {
-            match self.breaks {
-                0 if self.blank => self.text.push(' '),
-                0 => {}
-                1 => self.text.push('\n'),
-                _ => self.text.push_str("\n\n"),
-            }
-        }
-        self.breaks = 0;
-        self.blank = false;
-    }
-}
-
-/// Soft hyphens and the like: with them in it, a word is not found.
-const INVISIBLE: &[char] = &['\u{ad}', '\u{200b}', '\u{2060}', '\u{feff}'];
-
-fn is_blank(c: char) -> bool {
-    c.is_whitespace() || c.is_control()
-}
-
-#[derive(Debug, Default)]
-struct Reading {
-    text: String,
-    tags: usize,
-    deepest: usize,
-}
-
-#[derive(Debug, Default)]
-struct Sink(RefCell<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    lines: Lines,
-    tags: usize,
-    depth: usize,
-    deepest: usize,
-    /// Name of the element whose text is not for reading, while inside it.
-    hidden: Option<String>,
-}
-
-fn read(html: &str) -> Reading {
-    let html = cut(html, HTML_BYTES);
-    let input = BufferQueue::default();
-    input.push_back(StrTendril::from_slice(html));
-    let tokenizer = Tokenizer::new(Sink::default(), TokenizerOpts::default());
-    // The tokenizer stops for scripts only when its sink asks it to, which ours never does.
-    let _ = tokenizer.feed(&input);
-    tokenizer.end();
-    let state = tokenizer.sink.0.into_inner();
-    Reading { text: state.lines.text, tags: state.tags, deepest: state.deepest }
-}
-
-impl TokenSink for Sink {
-    type Handle = ();
-
-    fn process_token(&self, token: Token, _line: u64) -> TokenSinkResult<()> {
-        let mut state = self.0.borrow_mut();
-        match token {
-            Token::CharacterTokens(text) if state.hidden.is_none() => state.lines.words(&text),
-            Token::TagToken(tag) => {
-                let name: &str = &tag.name;
-                state.tags += 1;
-                if tag.kind == TagKind::EndTag {
-                    state.depth = state.depth.saturating_sub(1);
-                    if state.hidden.as_deref() == Some(name) {
-                        state.hidden = None;
-                    }
-                } else if !tag.self_closing && !is_void(name) {
-                    state.depth += 1;
-                    state.deepest = state.deepest.max(state.depth);
-                    if let Some(raw) = raw_text(name) {
-                        state.hidden = Some(name.to_owned());
-                        return TokenSinkResult::RawData(raw);
-                    }
-                }
-                state.tag(name, tag.kind);
-            }
-            _ => {}
-        }
-        TokenSinkResult::Continue
-    }
-}
-
-impl State {
-    fn tag(&mut self, name: &str, kind: TagKind) {
-        match name {
-            "p" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "blockquote" | "ul" | "ol" | "table" | "pre" | "figure" => {
-                self.lines.paragraph();
-            }
-            "li" if kind == TagKind::StartTag => {
-                self.lines.line();
-                self.lines.words("- ");
-            }
-            "br" | "div" | "li" | "tr" | "section" | "article" | "header" | "footer" | "dt" | "dd" | "hr"
-            | "figcaption" | "address" => self.lines.line(),
-            "td" | "th" => self.lines.blank = true,
-            _ => {}
-        }
-    }
-}
-
-fn is_void(name: &str) -> bool {
-    matches!(
-        name,
-        "br" | "hr" | "img" | "input" | "link" | "meta" | "wbr" | "source" | "col" | "area" | "embed" | "track"
-    )
-}
-
-/// Elements whose content is not text for a reader.
-fn raw_text(name: &str) -> Option<RawKind> {
-    match name {
-        "script" => Some(RawKind::ScriptData),
-        "style" | "iframe" | "noembed" | "noframes" | "xmp" => Some(RawKind::Rawtext),
-        "title" | "textarea" => Some(RawKind::Rcdata),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,8 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_text_keeps_its_paragraphs() {
-        assert_eq!(text_of("  Ett\n två  tre\n\n\n fyra "), "Ett\ntvå tre\n\nfyra");
+    fn signs_that_begin_no_markup_are_text() {
         assert_eq!(text_of("5 < 6 & 7 > 2"), "5 < 6 & 7 > 2");
     }
 
