@@ -1,20 +1,27 @@
 //! Mention (omnämnande): a post about us, kept once; and the watch rules that say which posts those are.
 
 pub mod address;
+mod asked;
+mod blocks;
+mod compiling;
 pub mod fingerprint;
 pub mod forms;
 pub mod index;
+mod lookup;
 #[cfg(test)]
 mod naive_tests;
 pub mod namesake;
 pub mod person;
 pub mod query;
 mod query_parsing;
+mod query_pieces;
 pub mod query_reading;
 #[cfg(test)]
 mod query_tests;
+mod spelling;
 pub mod store;
 pub mod stream;
+mod terms;
 pub mod token;
 pub mod trial;
 pub mod version_store;

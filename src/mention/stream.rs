@@ -2,7 +2,7 @@
 //! nine hundred and ninety-nine of a thousand messages that cannot match.
 //!
 //! A message is scanned for the keys of its texts: `text`, `alt`, `title`, `description`, `tag` and what stands in `tags`,
-//! wherever they are. If a word in them wakes no rule, the message is done. In doubt (an escape that is not understood,
+//! wherever they are. If no word in them wakes a rule, the message is done. In doubt (an escape that is not understood,
 //! a message that ends too early, a key written with escapes) it is parsed as everybody parses it, so that the answer
 //! is always the one that parsing first would have given.
 
@@ -12,7 +12,7 @@ use aho_corasick::packed::Searcher;
 use serde_json::Value;
 
 use super::Heard;
-use super::token::GAP;
+use super::token::{self, GAP};
 use super::watch::{Scratch, Watch};
 
 /// Largest message that is read; a Bluesky post has at most 300 letters and a few links, 20 kB with everything.
@@ -38,6 +38,7 @@ pub enum Verdict {
 #[derive(Debug, Default)]
 pub struct Gathered {
     text: String,
+    unescaped: String,
     scratch: Scratch,
 }
 
@@ -48,7 +49,7 @@ impl Gathered {
         self.scratch.rules()
     }
 
-    /// The texts of the last message, one a line.
+    /// The texts of the last message, one a line; empty when it was not parsed.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
@@ -62,10 +63,10 @@ pub fn listen(watch: &Watch, message: &[u8], gathered: &mut Gathered) -> Verdict
     if message.len() > MAX_MESSAGE {
         return Verdict::Unreadable;
     }
-    let Ok(json) = std::str::from_utf8(message) else { return Verdict::Unreadable };
-    if scan(json, &mut gathered.text).is_some() && !watch.wakes(&heard(&gathered.text, ""), &mut gathered.scratch) {
+    if !watch.wakes_for_all(&heard("", "")) && is_silent(watch, message, &mut gathered.unescaped) {
         return Verdict::Silent;
     }
+    let Ok(json) = simdutf8::basic::from_utf8(message) else { return Verdict::Unreadable };
     parse_first(watch, json, gathered)
 }
 
@@ -129,43 +130,75 @@ static SIGNS: LazyLock<Option<Searcher>> = LazyLock::new(|| {
     Searcher::new(["\"text\"", "\"alt\"", "\"title\"", "\"description\"", "\"tag\"", "\"tags\"", "\\u006", "\\u007"])
 });
 
-/// Gathers the texts of a raw message; nothing when the message must be parsed to be understood.
+/// Whether no text of a raw message holds a word that wakes a rule; in doubt it is not.
 ///
-/// It looks for keys wherever they stand and never counts brackets, so at worst it gathers too much, never too little.
-fn scan(json: &str, into: &mut String) -> Option<()> {
-    let bytes = json.as_bytes();
-    for sign in SIGNS.as_ref()?.find_iter(json) {
-        let key = json.get(sign.start()..sign.end())?;
-        if key.starts_with('\\') {
-            return None;
-        }
-        let colon = blank(bytes, sign.end());
-        if bytes.get(colon) != Some(&b':') {
-            continue;
-        }
-        let value = blank(bytes, colon + 1);
-        match bytes.get(value) {
-            Some(b'"') => {
-                string(json, value, key == "\"tag\"", into)?;
-            }
-            Some(b'[') if key == "\"tags\"" => tags(json, value + 1, into)?,
-            _ => {}
-        }
-    }
-    Some(())
+/// It looks for keys wherever they stand and never counts brackets, so at worst it hears too much, never too little.
+fn is_silent(watch: &Watch, message: &[u8], room: &mut String) -> bool {
+    let mut scan = Scan { watch, bytes: message, room, words: 0 };
+    // Where the reader stops, it depends on the order of the texts what was read.
+    scan.quietly().is_some() && scan.words < token::MAX_TOKENS
 }
 
-/// The strings of a list, each as a tag; nothing when it holds something else.
-fn tags(json: &str, start: usize, into: &mut String) -> Option<()> {
-    let bytes = json.as_bytes();
-    let mut here = blank(bytes, start);
-    loop {
-        match bytes.get(here)? {
-            b'"' => here = blank(bytes, string(json, here, true, into)?),
-            b',' => here = blank(bytes, here + 1),
-            b']' => return Some(()),
-            _ => return None,
+struct Scan<'a> {
+    watch: &'a Watch,
+    bytes: &'a [u8],
+    /// Where a text with escapes is written out.
+    room: &'a mut String,
+    /// How many words were read.
+    words: usize,
+}
+
+impl Scan<'_> {
+    /// Nothing when a word wakes a rule, or when the message must be parsed to be understood.
+    fn quietly(&mut self) -> Option<()> {
+        let bytes = self.bytes;
+        for sign in SIGNS.as_ref()?.find_iter(bytes) {
+            let key = bytes.get(sign.start()..sign.end())?;
+            if key.starts_with(b"\\") {
+                return None;
+            }
+            let colon = blank(bytes, sign.end());
+            if bytes.get(colon) != Some(&b':') {
+                continue;
+            }
+            let value = blank(bytes, colon + 1);
+            match bytes.get(value) {
+                Some(b'"') => {
+                    self.string(value)?;
+                }
+                Some(b'[') if key == b"\"tags\"" => self.list(value + 1)?,
+                _ => {}
+            }
         }
+        Some(())
+    }
+
+    /// Reads the strings of a list; nothing when it holds something else.
+    fn list(&mut self, start: usize) -> Option<()> {
+        let mut here = blank(self.bytes, start);
+        loop {
+            match self.bytes.get(here)? {
+                b'"' => here = blank(self.bytes, self.string(here)?),
+                b',' => here = blank(self.bytes, here + 1),
+                b']' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Reads the string whose opening quotation mark stands at `open`; gives the place after its closing one, and
+    /// nothing when a word of it wakes a rule. A tag is read without its `#`, which decides nothing here.
+    fn string(&mut self, open: usize) -> Option<usize> {
+        let (end, escaped) = string_end(self.bytes, open + 1)?;
+        let raw = simdutf8::basic::from_utf8(self.bytes.get(open + 1..end)?).ok()?;
+        let text = if escaped {
+            self.room.clear();
+            unescape(raw, self.room)?;
+            self.room.as_str()
+        } else {
+            raw
+        };
+        (!self.watch.index().stirs(text, &mut self.words)).then_some(end + 1)
     }
 }
 
@@ -175,38 +208,26 @@ fn blank(bytes: &[u8], here: usize) -> usize {
     here + rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count()
 }
 
-/// Gathers the string whose opening quotation mark stands at `open`; gives the place after its closing one.
-fn string(json: &str, open: usize, tagged: bool, into: &mut String) -> Option<usize> {
-    let end = string_end(json.as_bytes(), open + 1)?;
-    unescape(json.get(open + 1..end)?, tagged, into)?;
-    Some(end + 1)
-}
-
-/// Where a string that began before `start` ends: the index of its closing quotation mark.
-fn string_end(bytes: &[u8], start: usize) -> Option<usize> {
-    let mut here = start;
+/// Where a string that began before `start` ends: the index of its closing quotation mark; and whether it has escapes.
+fn string_end(bytes: &[u8], start: usize) -> Option<(usize, bool)> {
+    let (mut here, mut escaped) = (start, false);
     loop {
-        match bytes.get(here)? {
-            b'"' => return Some(here),
-            b'\\' => here += 2,
-            _ => here += 1,
+        here += memchr::memchr2(b'"', b'\\', bytes.get(here..)?)?;
+        if bytes.get(here) == Some(&b'"') {
+            return Some((here, escaped));
         }
+        escaped = true;
+        here += 2;
     }
 }
 
 /// Adds a string as its reader would see it.
-fn unescape(raw: &str, tagged: bool, into: &mut String) -> Option<()> {
-    if !raw.contains('\\') {
-        add(raw, tagged, into);
-        return Some(());
-    }
-    if tagged {
-        into.push('#');
-    }
+fn unescape(raw: &str, into: &mut String) -> Option<()> {
     let mut rest = raw;
-    while let Some(at) = rest.find('\\') {
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
         into.push_str(rest.get(..at)?);
-        let escape = rest.as_bytes().get(at + 1)?;
+        rest = rest.get(at..)?;
+        let escape = rest.as_bytes().get(1)?;
         let (letter, length) = match escape {
             b'"' | b'\\' | b'/' => (char::from(*escape), 2),
             b'n' => ('\n', 2),
@@ -214,29 +235,31 @@ fn unescape(raw: &str, tagged: bool, into: &mut String) -> Option<()> {
             b'r' => ('\r', 2),
             b'b' => ('\u{8}', 2),
             b'f' => ('\u{c}', 2),
-            b'u' => unicode(rest.get(at..)?)?,
+            b'u' => unicode(rest.as_bytes())?,
             _ => return None,
         };
         into.push(letter);
-        rest = rest.get(at + length..)?;
+        rest = rest.get(length..)?;
     }
     into.push_str(rest);
-    into.push(GAP);
     Some(())
 }
 
 /// The letter of `\u....`, or of two of them for what lies beyond 16 bits; and how many bytes it took.
-fn unicode(escape: &str) -> Option<(char, usize)> {
+fn unicode(escape: &[u8]) -> Option<(char, usize)> {
     let unit = |at: usize| {
-        let digits = escape.get(at..at + 4).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))?;
-        u16::from_str_radix(digits, 16).ok()
+        escape
+            .get(at..at + 4)?
+            .iter()
+            .try_fold(0, |unit: u32, digit| Some(unit << 4 | char::from(*digit).to_digit(16)?))
     };
     let first = unit(2)?;
-    if let Some(letter) = char::from_u32(first.into()) {
+    if let Some(letter) = char::from_u32(first) {
         return Some((letter, 6));
     }
-    let second = escape.get(6..8).filter(|sign| *sign == "\\u").and_then(|_| unit(8))?;
-    let letter = char::decode_utf16([first, second]).next()?.ok()?;
+    let second = escape.get(6..8).filter(|sign| *sign == b"\\u").and_then(|_| unit(8))?;
+    let halves = [u16::try_from(first).ok()?, u16::try_from(second).ok()?];
+    let letter = char::decode_utf16(halves).next()?.ok()?;
     Some((letter, 12))
 }
 

@@ -4,7 +4,11 @@
 //! that *Alé* and *Åle* are never taken for *Ale*. A word ends where letters and digits end; a web address or an
 //! e-mail address is one word of its own kind, so that `ale` in `https://example.org/ale` is not heard.
 
+use std::ops::ControlFlow;
+
 use unicode_normalization::char::{compose, is_combining_mark};
+
+use super::blocks::{self, Keys, Run, Runs, keys};
 
 /// The most words that are read of one text. A long article has 3,000; what comes after 20,000 is not heard.
 pub const MAX_TOKENS: usize = 20_000;
@@ -46,9 +50,9 @@ pub struct Token {
     pub end: usize,
     /// Hash of the folded word.
     pub hash: u64,
-    /// The first [`STEM`] folded letters, packed; 0 when there are fewer.
+    /// Of the beginning of the folded word; 0 when it is too short.
     pub head: u64,
-    /// The last [`STEM`] folded letters, packed; 0 when there are fewer.
+    /// Of its end; 0 when it is too short.
     pub tail: u64,
     /// What it was written as.
     pub mark: Mark,
@@ -61,41 +65,11 @@ pub struct Token {
 /// How many letters a wildcard must leave standing at one end: fewer would hit a tenth of the language.
 pub const STEM: usize = 3;
 
-const SEED: u64 = 0x51_7c_c1_b7_27_22_0a_95;
-
-/// Letters gathered into the three numbers of a [`Token`].
-#[derive(Debug, Clone, Copy, Default)]
-struct Gather {
-    hash: u64,
-    head: u64,
-    tail: u64,
-    length: usize,
-}
-
-impl Gather {
+impl Keys {
     #[inline]
-    fn letter(&mut self, letter: u32) {
-        let letter = u64::from(letter);
-        self.hash = (self.hash.rotate_left(5) ^ letter).wrapping_mul(SEED);
-        self.tail = (self.tail << 21) | letter;
-        self.length += 1;
-        if self.length == STEM {
-            self.head = self.tail;
-        }
-    }
-
     fn token(self, start: usize, end: usize, mark: Mark, at: At) -> Token {
-        let long = self.length >= STEM;
-        Token {
-            start,
-            end,
-            hash: self.hash ^ (self.hash >> 32),
-            head: if long { self.head } else { 0 },
-            tail: if long { self.tail & ((1 << 63) - 1) } else { 0 },
-            mark,
-            part: at.part,
-            position: at.position,
-        }
+        let Self { hash, head, tail } = self;
+        Token { start, end, hash, head, tail, mark, part: at.part, position: at.position }
     }
 }
 
@@ -144,85 +118,104 @@ pub fn fold(word: &str) -> String {
 /// The hash that a token of this folded word has.
 #[must_use]
 pub fn hash_of(folded_word: &str) -> u64 {
-    gather(folded_word).token(0, 0, Mark::Plain, At { part: Part::Text, position: 0 }).hash
+    keys(folded_word).hash
 }
 
-/// The packed first letters, as in [`Token::head`].
+/// The number of its beginning, as in [`Token::head`].
 #[must_use]
 pub fn head_of(folded_word: &str) -> u64 {
-    gather(folded_word).token(0, 0, Mark::Plain, At { part: Part::Text, position: 0 }).head
+    keys(folded_word).head
 }
 
-/// The packed last letters, as in [`Token::tail`].
+/// The number of its end, as in [`Token::tail`].
 #[must_use]
 pub fn tail_of(folded_word: &str) -> u64 {
-    gather(folded_word).token(0, 0, Mark::Plain, At { part: Part::Text, position: 0 }).tail
-}
-
-fn gather(folded_word: &str) -> Gather {
-    let mut gather = Gather::default();
-    folded_word.chars().for_each(|letter| gather.letter(letter.into()));
-    gather
+    keys(folded_word).tail
 }
 
 /// All words of a title and a text, in reading order, into a list that the caller uses again.
 pub fn read(title: &str, text: &str, into: &mut Vec<Token>) {
     into.clear();
-    read_part(title, Part::Title, 0, into);
-    let first = into.last().map_or(0, |last| last.position.saturating_add(TITLE_GAP));
-    read_part(text, Part::Text, first, into);
+    read_part(title, At { part: Part::Title, position: 0 }, into);
+    let position = into.last().map_or(0, |last| last.position.saturating_add(TITLE_GAP));
+    read_part(text, At { part: Part::Text, position }, into);
 }
 
-/// ASCII letters and digits in lower case; 0 for what is no part of a word.
-const ASCII: [u8; 128] = {
-    let mut table = [0_u8; 128];
-    let mut byte = 0_u8;
-    while byte < 128 {
-        if byte.is_ascii_alphanumeric() {
-            table[byte as usize] = byte.to_ascii_lowercase();
-        }
-        byte += 1;
+fn read_part(text: &str, at: At, into: &mut Vec<Token>) {
+    let mut left = MAX_TOKENS.saturating_sub(into.len());
+    if left == 0 {
+        return;
     }
-    table
-};
+    let _ = each_of(text, at, &mut |token| {
+        into.push(token);
+        left -= 1;
+        if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+}
 
-fn read_part(text: &str, part: Part, first: u32, into: &mut Vec<Token>) {
+/// Shows each word of a text, until one is enough. Positions begin at 0; the number of words has no bound here.
+#[inline]
+pub fn each(text: &str, visit: &mut impl FnMut(Token) -> ControlFlow<()>) -> ControlFlow<()> {
+    each_of(text, At { part: Part::Text, position: 0 }, visit)
+}
+
+#[inline]
+fn each_of(text: &str, mut at: At, visit: &mut impl FnMut(Token) -> ControlFlow<()>) -> ControlFlow<()> {
     let bytes = text.as_bytes();
-    let mut at = At { part, position: first };
     let mut here = 0;
-    while let Some(byte) = bytes.get(here).copied() {
-        if into.len() >= MAX_TOKENS {
-            return;
+    let mut runs = Runs::of(bytes);
+    while let Some(run) = runs.next() {
+        let before = run.start.checked_sub(1).and_then(|before| bytes.get(before)).copied().unwrap_or(b' ');
+        if before == GAP as u8 || run.start - here > 1 {
+            at.pass_gaps(bytes.get(here..run.start).unwrap_or_default());
         }
-        let begins = match byte {
-            0..=127 => ASCII.get(usize::from(byte)).is_some_and(|folded| *folded != 0),
-            _ => text.get(here..).and_then(|rest| rest.chars().next()).is_some_and(is_word),
-        };
-        if !begins {
-            if byte == GAP as u8 {
-                at.position = at.position.saturating_add(TITLE_GAP);
-            }
-            here += width(byte);
+        here = run.end;
+        let behind = bytes.get(run.end).copied().unwrap_or(b' ');
+        let keys = runs.keys(run);
+        if run.odd || before == b'@' || matches!(behind, b'@' | b':') || (behind == b'.' && keys.head == WWW) {
+            here = carefully(text, run, &mut at, visit)?;
+            runs.skip_to(here);
             continue;
         }
-        let token = word_at(text, here, at);
-        here = token.end.max(here + 1);
-        if token.mark == Mark::Handle {
-            here = skip_domain(bytes, here);
-        }
-        into.push(token);
+        visit(keys.token(run.start, run.end, if before == b'#' { Mark::Hashtag } else { Mark::Plain }, at))?;
         at.position = at.position.saturating_add(1);
+    }
+    ControlFlow::Continue(())
+}
+
+/// What a word that begins with `www` begins with.
+const WWW: u64 = 0x77_77_77;
+
+impl At {
+    fn pass_gaps(&mut self, between: &[u8]) {
+        let gaps = memchr::memchr_iter(GAP as u8, between).count();
+        self.position = self.position.saturating_add(TITLE_GAP.saturating_mul(u32::try_from(gaps).unwrap_or(u32::MAX)));
     }
 }
 
-/// Bytes in a UTF-8 character by its first byte.
-fn width(first: u8) -> usize {
-    match first {
-        0..=0xBF => 1,
-        0xC0..=0xDF => 2,
-        0xE0..=0xEF => 3,
-        _ => 4,
+/// The words of a run that is more than plain letters, or of an address that begins there; gives where they end.
+fn carefully(
+    text: &str,
+    run: Run,
+    at: &mut At,
+    visit: &mut impl FnMut(Token) -> ControlFlow<()>,
+) -> ControlFlow<(), usize> {
+    let mut here = run.start;
+    while here < run.end {
+        let Some(letter) = text.get(here..).and_then(|rest| rest.chars().next()) else { break };
+        if is_sign(letter) || !is_word(letter) {
+            here += letter.len_utf8();
+            continue;
+        }
+        let token = word_at(text, here, *at);
+        here = token.end.max(here + 1);
+        if token.mark == Mark::Handle {
+            here = skip_domain(text.as_bytes(), here);
+        }
+        visit(token)?;
+        at.position = at.position.saturating_add(1);
     }
+    ControlFlow::Continue(here.max(run.end))
 }
 
 fn word_at(text: &str, start: usize, at: At) -> Token {
@@ -232,66 +225,60 @@ fn word_at(text: &str, start: usize, at: At) -> Token {
     {
         return handle_at(text, start, at);
     }
-    let (gather, end) = run(text, start);
+    let (keys, end) = run(text, start);
     match bytes.get(end) {
         Some(b'@') if bytes.get(end + 1).is_some_and(u8::is_ascii_alphanumeric) => address(text, start, at),
         Some(b':') if bytes.get(end + 1..end + 3) == Some(b"//") => address(text, start, at),
         Some(b'.') if text.get(start..end).is_some_and(|word| word.eq_ignore_ascii_case("www")) => {
             address(text, start, at)
         }
-        _ => gather.token(start, end, if before == b'#' { Mark::Hashtag } else { Mark::Plain }, at),
+        _ => keys.token(start, end, if before == b'#' { Mark::Hashtag } else { Mark::Plain }, at),
     }
 }
 
-/// Letters from `start` to the end of the word. ASCII and Latin-1 take the short way.
-fn run(text: &str, start: usize) -> (Gather, usize) {
+/// Letters from `start` to the end of the word. What can be folded in place takes the short way.
+fn run(text: &str, start: usize) -> (Keys, usize) {
     let bytes = text.as_bytes();
-    let mut gather = Gather::default();
     let mut here = start;
     while let Some(byte) = bytes.get(here).copied() {
-        if let Some(folded) = ASCII.get(usize::from(byte)).copied() {
-            if folded == 0 {
-                break;
-            }
-            gather.letter(folded.into());
+        if byte.is_ascii_alphanumeric() {
             here += 1;
-        } else if byte == 0xC3 {
-            let second = bytes.get(here + 1).copied().unwrap_or(0);
-            if matches!(second, 0x97 | 0xB7) {
-                break;
-            }
-            let letter = 0xC0 + u32::from(second & 0x3F);
-            gather.letter(if letter < 0xDF { letter + 0x20 } else { letter });
-            here += 2;
-        } else {
-            match plain_at(text, here) {
-                Some(letter) => {
-                    gather.letter(letter.into());
-                    here += letter.len_utf8();
-                }
-                None if ends_at(text, here) => break,
-                None => return slow_run(text, start),
-            }
+            continue;
+        }
+        if byte < 0x80 {
+            break;
+        }
+        match plain_at(text, here) {
+            Some(letter) => here += letter.len_utf8(),
+            None if ends_at(text, here) => break,
+            None => return slow_run(text, start),
         }
     }
-    (gather, here)
+    (blocks::keys_at(bytes, start, here), here)
 }
 
-/// A letter of the scripts that know neither case nor marks: Chinese, Japanese, Korean.
+/// A letter that is its own lower case and that nothing but a mark behind it can change: Latin-1, the small letters of
+/// Greek and Cyrillic, and scripts that know no case.
 fn plain_at(text: &str, here: usize) -> Option<char> {
     let letter = text.get(here..)?.chars().next()?;
-    let plain = matches!(letter, '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}');
+    let plain = matches!(letter,
+        'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ÿ' | 'α'..='ω' | 'а'..='џ' | '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}'
+        | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}');
     plain.then_some(letter)
 }
 
-/// Whether the word ends here at a sign that is certainly no mark: dashes, curly quotation marks, ellipsis, emoji.
+/// Whether the word ends here at a sign that is certainly no mark.
 fn ends_at(text: &str, here: usize) -> bool {
-    let next = text.get(here..).and_then(|rest| rest.chars().next());
-    next.is_some_and(|sign| matches!(sign, '\u{2010}'..='\u{2027}' | '\u{1f300}'..='\u{1faff}'))
+    text.get(here..).and_then(|rest| rest.chars().next()).is_some_and(is_sign)
+}
+
+/// Dashes, curly quotation marks, ellipsis, emoji: neither letters nor marks of letters.
+fn is_sign(letter: char) -> bool {
+    matches!(letter, '×' | '÷' | '\u{2010}'..='\u{2027}' | '\u{1f300}'..='\u{1faff}')
 }
 
 /// The whole of Unicode, with marks composed onto their letters.
-fn slow_run(text: &str, start: usize) -> (Gather, usize) {
+fn slow_run(text: &str, start: usize) -> (Keys, usize) {
     let rest = text.get(start..).unwrap_or_default();
     let mut end = start;
     for (offset, letter) in rest.char_indices() {
@@ -301,9 +288,7 @@ fn slow_run(text: &str, start: usize) -> (Gather, usize) {
         }
         end = start + offset + letter.len_utf8();
     }
-    let mut gather = Gather::default();
-    folded(text.get(start..end).unwrap_or_default()).for_each(|letter| gather.letter(letter.into()));
-    (gather, end)
+    (keys(&fold(text.get(start..end).unwrap_or_default())), end)
 }
 
 /// `@name`, where a name may hold dots, hyphens and underscores inside.
@@ -312,9 +297,7 @@ fn handle_at(text: &str, start: usize, at: At) -> Token {
     let length =
         rest.find(|letter: char| !(is_word(letter) || matches!(letter, '.' | '_' | '-'))).unwrap_or(rest.len());
     let name = rest.get(..length).unwrap_or_default().trim_end_matches(['.', '-', '_']);
-    let mut gather = Gather::default();
-    folded(name).for_each(|letter| gather.letter(letter.into()));
-    gather.token(start, start + name.len(), Mark::Handle, at)
+    keys(&fold(name)).token(start, start + name.len(), Mark::Handle, at)
 }
 
 /// The server behind a handle (`@name@server.example`) belongs to it and is not heard as words.
@@ -333,9 +316,7 @@ fn address(text: &str, start: usize, at: At) -> Token {
     let ends = |letter: char| letter.is_whitespace() || matches!(letter, '<' | '>' | '"' | '”' | '(' | ')');
     let length = rest.find(ends).unwrap_or(rest.len());
     let whole = rest.get(..length).unwrap_or_default().trim_end_matches(['.', ',', '!', '?', ':', ';']);
-    let mut gather = Gather::default();
-    folded(whole).for_each(|letter| gather.letter(letter.into()));
-    Token { head: 0, tail: 0, ..gather.token(start, start + whole.len(), Mark::Address, at) }
+    Keys { head: 0, tail: 0, ..keys(&fold(whole)) }.token(start, start + whole.len(), Mark::Address, at)
 }
 
 #[cfg(test)]
@@ -395,7 +376,7 @@ mod tests {
         }
 
         #[test]
-        fn the_short_way_and_the_whole_of_unicode_agree(text in "[a-zA-ZåäöÅÄÖéÉøß0-9×÷ –…🍻です中한\u{308}\u{3099}]{0,60}") {
+        fn the_short_way_and_the_whole_of_unicode_agree(text in "[a-zA-ZåäöÅÄÖéÉøß0-9×÷ –…🍻です中한яЯёЁςΣάשت\u{308}\u{3099}\u{651}@#:.]{0,60}") {
             let mut tokens = Vec::new();
             read("", &text, &mut tokens);
             for token in tokens {
