@@ -861,7 +861,8 @@ async fn an_answer_in_the_channel_finds_its_case_and_only_moves_the_first_respon
         };
         let id = mention::store::keep(&mut tx, &own, later(20)).await.unwrap().unwrap();
         let answers = version_store::own_answers(&mut tx, &[case], 9).await.unwrap();
-        let found: Vec<_> = answers.iter().map(|own| (own.case_id, own.id, own.body.as_str(), own.authored_at)).collect();
+        let found: Vec<_> =
+            answers.iter().map(|own| (own.case_id, own.id, own.body.as_str(), own.authored_at)).collect();
         assert_eq!(found, [(case, id, "Hej! Vi spolar nu.", later(9))]);
         let place = version_store::place_of(&mut tx, id).await.unwrap().unwrap();
         assert_eq!(place, (Some("1".into()), Some("t1".into()), Some("77".into())));
