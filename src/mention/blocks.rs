@@ -197,6 +197,14 @@ fn fold(block: u64, after: &mut u64) -> u64 {
     block | upper >> 2
 }
 
+/// Whether a word of ASCII and Latin-1 is this one when it is folded. No means nothing for other letters.
+pub(super) fn folds_to(written: &str, folded: &str) -> bool {
+    let (written, folded) = (written.as_bytes(), folded.as_bytes());
+    let mut after = 0;
+    written.len() == folded.len()
+        && (0..written.len()).step_by(8).all(|at| fold(load(written, at), &mut after) == load(folded, at))
+}
+
 #[inline]
 fn mixed(hash: u64, block: u64) -> u64 {
     (hash.rotate_left(5) ^ block).wrapping_mul(SEED)
@@ -267,6 +275,8 @@ mod tests {
             let found = keys_at(text.as_bytes(), before.len(), before.len() + word.len());
             let folded = word.to_lowercase();
             prop_assert_eq!(found, keys(&folded), "{}", word);
+            let longer = format!("{folded}x");
+            prop_assert!(folds_to(&word, &folded) && !folds_to(&word, &longer));
             let mut runs = Runs::of(text.as_bytes());
             while let Some(run) = runs.next() {
                 prop_assert_eq!(runs.keys(run), keys_at(text.as_bytes(), run.start, run.end), "{}", text);

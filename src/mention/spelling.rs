@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::blocks;
 use super::forms;
 use super::query::{Case, Forms, Word};
 use super::token::{self, Mark, STEM, Token};
@@ -88,9 +89,7 @@ impl Watched {
 
 fn matches(pattern: &Pattern, written: &str, unlike: &[Box<str>]) -> bool {
     match pattern {
-        Pattern::Whole(letters) => {
-            written == &**letters || written.eq_ignore_ascii_case(letters) || token::folded(written).eq(letters.chars())
-        }
+        Pattern::Whole(letters) => blocks::folds_to(written, letters) || token::folded(written).eq(letters.chars()),
         Pattern::Around { head, middle, tail } if middle.is_empty() && tail.is_empty() => {
             let mut folded = token::folded(written);
             head.chars().all(|letter| folded.next() == Some(letter))

@@ -99,7 +99,9 @@ impl Watch {
         for hit in &scratch.hits {
             if hit.term != last {
                 last = hit.term;
-                scratch.rules.extend(self.by_term.get(hit.term as usize).into_iter().flatten());
+                if let Some(rules) = self.by_term.get(hit.term as usize) {
+                    scratch.rules.extend_from_slice(rules);
+                }
             }
         }
         if !self.by_field.is_empty() {
