@@ -3,6 +3,8 @@
 //! A button carries an opaque nonce and nothing else. Who may press it, which case it is about and how the case
 //! stood when it was sent are kept in our own database under the nonce, so that a stolen or forged press says nothing.
 
+use crate::case::CaseState;
+use crate::case::store::CaseRow;
 use crate::id::CaseId;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -149,6 +151,63 @@ pub struct Standing {
     pub holder: Option<String>,
     /// Counts reopenings, so that an old button does not fit a case that came back to the same step.
     pub round: i64,
+}
+
+impl Standing {
+    /// How a case stands now.
+    #[must_use]
+    pub fn of(row: &CaseRow) -> Self {
+        let step = match CaseState::from_slug(&row.state) {
+            Some(CaseState::Open) | None => Step::Open,
+            Some(CaseState::Assigned) => Step::Assigned,
+            Some(CaseState::Accepted) => Step::Accepted,
+            Some(CaseState::Answered) => Step::Answered,
+            Some(CaseState::Referred) => Step::Referred,
+            Some(CaseState::Dismissed) => Step::Dismissed,
+        };
+        Self { step, holder: row.owner.clone(), round: row.round }
+    }
+
+    /// What has become of a case since a message told `reader` of it in `round`; nothing when it waits as it did.
+    /// `newer` says that a later message has told her again.
+    #[must_use]
+    pub fn became(&self, reader: &str, round: i64, newer: bool) -> Option<Became> {
+        let hers = self.holder.as_deref() == Some(reader);
+        match self.step {
+            Step::Answered | Step::Referred | Step::Dismissed => Some(Became::Closed),
+            Step::Accepted if hers => Some(Became::Taken),
+            Step::Accepted => Some(Became::Elsewhere),
+            Step::Open | Step::Assigned if newer => Some(Became::ToldAgain),
+            Step::Open | Step::Assigned if !hers && self.round != round => Some(Became::Elsewhere),
+            Step::Open | Step::Assigned => None,
+        }
+    }
+}
+
+/// What has become of a case that a message told of. No variant says what the case is about or who has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Became {
+    /// The reader has taken it.
+    Taken,
+    /// Somebody else has it.
+    Elsewhere,
+    /// It is closed.
+    Closed,
+    /// A later message tells of it.
+    ToldAgain,
+}
+
+impl Became {
+    /// One sentence; it names nobody.
+    #[must_use]
+    pub fn swedish(self, case: CaseId) -> String {
+        match self {
+            Self::Taken => format!("Ärende {case}: du har tagit det."),
+            Self::Elsewhere => format!("Ärende {case}: en kollega har det. Du behöver inte göra något."),
+            Self::Closed => format!("Ärende {case}: klart. Du behöver inte göra något."),
+            Self::ToldAgain => format!("Ärende {case}: se den nyare påminnelsen."),
+        }
+    }
 }
 
 /// What we remember of a button under its nonce.
@@ -327,6 +386,18 @@ mod tests {
             assert!(data.len() <= DATA_MAX, "{data}");
             assert!(parse_data(&data).is_some_and(|(read, _)| read == act), "{data}");
         }
+    }
+
+    #[test]
+    fn what_a_message_says_follows_the_case() {
+        let became = |step, holder: &str, round, newer| standing(step, holder, round).became("karin", 1, newer);
+        assert_eq!(became(Step::Assigned, "karin", 1, false), None, "it waits as it did");
+        assert_eq!(became(Step::Assigned, "ali", 1, false), None, "she was told as the next in line");
+        assert_eq!(became(Step::Assigned, "karin", 1, true), Some(Became::ToldAgain));
+        assert_eq!(became(Step::Accepted, "karin", 1, true), Some(Became::Taken));
+        assert_eq!(became(Step::Accepted, "ali", 1, false), Some(Became::Elsewhere));
+        assert_eq!(became(Step::Assigned, "ali", 2, false), Some(Became::Elsewhere));
+        assert_eq!(became(Step::Answered, "karin", 1, false), Some(Became::Closed));
     }
 
     proptest! {

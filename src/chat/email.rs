@@ -13,7 +13,7 @@ use super::bucket::{Bucket, Pace};
 use super::signed::Signer;
 use super::tier::{Message, Occasion, Tier, escape};
 use super::wire::Secret;
-use super::{Channel, Chat, Receipt, SendError, bind, fence};
+use super::{Channel, Chat, Receipt, SendError, Tried, bind, fence};
 use crate::clock::Time;
 
 /// Letters a second: our own relay's default limits begin far above it.
@@ -102,6 +102,11 @@ impl Email {
         Ok(Self { relay: relay.build(), from, domains, bucket, signer })
     }
 
+    /// True for an address within our own domains.
+    pub(super) fn is_inside(&self, address: &str) -> bool {
+        address.parse().is_ok_and(|address| self.is_ours(&address))
+    }
+
     fn is_ours(&self, address: &Address) -> bool {
         let domain = address.domain().to_lowercase();
         self.domains.contains(&domain)
@@ -157,6 +162,13 @@ impl Email {
     }
 }
 
+/// What leaves in a letter: its subject and its bodies. Its headers name the recipient, who is not the content's.
+#[cfg(test)]
+pub(super) fn bodies(email: &Email, message: &Message) -> serde_json::Value {
+    let html = message.html().map(|html| email.page(html, message));
+    serde_json::json!({ "subject": message.subject(), "text": email.text(message), "html": html })
+}
+
 fn raw(builder: MessageBuilder, name: &'static str, value: &str) -> MessageBuilder {
     match HeaderName::new_from_ascii(name.to_owned()) {
         Ok(name) => builder.raw_header(HeaderValue::new(name, value.to_owned())),
@@ -166,15 +178,23 @@ fn raw(builder: MessageBuilder, name: &'static str, value: &str) -> MessageBuild
 
 /// A relay's "not now" is later, its "no" is never; a lost connection is later. Its words may hold the address.
 fn meaning_of(error: &lettre::transport::smtp::Error) -> SendError {
-    if error.is_permanent() {
-        let code = error.status().map(|code| code.to_string()).unwrap_or_default();
-        SendError::Never(format!("the relay refused the letter ({code})"))
-    } else if error.is_client() {
-        SendError::Never("the relay does not take letters as we send them".to_owned())
-    } else {
-        SendError::later()
+    let code = error.status().map(|code| code.to_string()).unwrap_or_default();
+    match code.as_str() {
+        // The relay does not let us in, or does not take our sender: no address is at fault.
+        "530" | "534" | "535" | "538" => SendError::OutOfOrder(format!("the relay does not let us in ({code})")),
+        _ if error.is_permanent() => SendError::Never(format!("the relay refused the letter ({code})")),
+        _ if error.is_client() => SendError::OutOfOrder("the relay does not take letters as we send them".to_owned()),
+        _ => SendError::later(),
     }
 }
+
+/// What E-mail cannot do, told where a person chooses it.
+pub(super) const CANNOT: &[&str] = &[
+    "Ett brev kan inte ändras eller tas tillbaka när det är skickat.",
+    "Knapparna i ett brev öppnar Lyhörd, där du loggar in och bekräftar.",
+    "Kvittot säger att e-postservern tog emot brevet, inte att det kom fram eller är läst.",
+    "Om förbindelsen bryts mitt i kan samma brev komma två gånger; de har då samma Message-ID.",
+];
 
 impl Chat for Email {
     fn channel(&self) -> Channel {
@@ -182,12 +202,19 @@ impl Chat for Email {
     }
 
     fn cannot(&self) -> &'static [&'static str] {
-        &[
-            "Ett brev kan inte ändras eller tas tillbaka när det är skickat.",
-            "Knapparna i ett brev öppnar Lyhörd, där du loggar in och bekräftar.",
-            "Kvittot säger att e-postservern tog emot brevet, inte att det kom fram eller är läst.",
-            "Om förbindelsen bryts mitt i kan samma brev komma två gånger; de har då samma Message-ID.",
-        ]
+        CANNOT
+    }
+
+    fn can_edit(&self) -> bool {
+        false
+    }
+
+    async fn try_account(&self) -> Result<Tried, SendError> {
+        match self.relay.test_connection().await {
+            Ok(true) => Ok(Tried::Accepted),
+            Ok(false) => Err(SendError::later()),
+            Err(error) => Err(meaning_of(&error)),
+        }
     }
 
     async fn send(&self, address: &str, message: &Message, key: &str) -> Result<Receipt, SendError> {

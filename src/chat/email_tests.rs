@@ -112,7 +112,7 @@ async fn a_letter_is_threaded_by_case_and_has_text_and_html() {
 async fn a_digest_can_be_unsubscribed_from() {
     let (letters, email) = email().await;
     email.send("karin@ale.se", &message(Tier::A, Occasion::Digest), "key").await.unwrap();
-    assert!(letters.lock().unwrap()[0].contains("List-Unsubscribe: <https://lyhord.ale.se/min-sida>"));
+    assert!(letters.lock().unwrap()[0].contains("List-Unsubscribe: <https://lyhord.ale.se/min-profil>"));
 }
 
 #[tokio::test]

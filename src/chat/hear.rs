@@ -8,7 +8,7 @@ use std::future::Future;
 use std::time::Duration;
 
 use super::button::{Act, Nonce};
-use super::{ANSWER_WITHIN, Answer, Channel, NOT_NOW, SendError, Speaker};
+use super::{ANSWER_WITHIN, Answer, NOT_NOW, SendError, Speaker};
 
 /// One who hears. A trait, because a test must tell it what to answer.
 pub trait Hear: Send + Sync + 'static {
@@ -47,19 +47,14 @@ pub(super) const AT_ONCE: usize = 8;
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// One second, doubled for each failure in a row, at most [`PAUSE_MAX`]; longer only when the service says so.
-pub(super) fn pause_after(error: &SendError, failures: u32) -> Duration {
+#[must_use]
+pub fn pause_after(error: &SendError, failures: u32) -> Duration {
     let ours = Duration::from_secs(1u64 << failures.saturating_sub(1).min(6)).min(PAUSE_MAX);
     match error {
         SendError::Later { retry_after: Some(theirs) } => ours.max(*theirs),
-        SendError::Never(_) => PAUSE_MAX,
+        SendError::Never(_) | SendError::OutOfOrder(_) => PAUSE_MAX,
         _ => ours,
     }
-}
-
-/// Waits after a failed round, and says so once.
-pub(super) async fn pause(channel: Channel, error: &SendError, failures: u32) {
-    tracing::warn!(channel = channel.slug(), %error, failures, "could not ask for news");
-    tokio::time::sleep(pause_after(error, failures)).await;
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::bucket::{Bucket, Pace};
 use super::button::Act;
 use super::tier::escape;
 use super::wire::{self, Reply, Secret, ask, judge_status};
-use super::{Channel, Chat, Message, Receipt, SendError, bind, fence};
+use super::{Channel, Chat, Message, Receipt, SendError, Tried, bind, fence};
 
 /// Synapse's default allows 0.2 messages a second after a burst of ten to an ordinary user; a bot of ours is exempt
 /// or given a limit, and this is what we keep to.
@@ -151,7 +151,7 @@ impl Matrix {
         Ok(Receipt { external_id: event.to_owned() })
     }
 
-    async fn is_encrypted(&self, room: &str) -> Result<bool, SendError> {
+    pub(super) async fn is_encrypted(&self, room: &str) -> Result<bool, SendError> {
         let url = self.url(&["rooms", room, "state", "m.room.encryption"])?;
         let reply = ask(self.client.get(url).bearer_auth(self.account.token.reveal())).await?;
         match reply.status {
@@ -159,6 +159,14 @@ impl Matrix {
             status if status.is_success() => Ok(true),
             _ => judge(&reply).map(|()| true),
         }
+    }
+
+    /// Says a line even where everything else is encrypted: only for what tells why we go.
+    pub(super) async fn tell_in_the_clear(&self, room: &str, text: &str) -> Result<(), SendError> {
+        let transaction = bind::keyed_hex(b"matrix", format!("encrypted:{room}").as_bytes());
+        let content = json!({ "msgtype": "m.notice", "body": text, "m.mentions": {} });
+        let path = ["rooms", room, "send", "m.room.message", &transaction];
+        self.call(reqwest::Method::PUT, &path, Some(&content)).await.map(|_| ())
     }
 
     /// Says a line in a room, in answer to something heard there.
@@ -179,7 +187,7 @@ pub(super) fn judge(reply: &Reply) -> Result<(), SendError> {
             Err(SendError::Later { retry_after: wait })
         }
         "M_UNKNOWN_TOKEN" | "M_MISSING_TOKEN" | "M_USER_DEACTIVATED" => {
-            never("the home server does not know our token")
+            Err(SendError::OutOfOrder("the home server does not know our token".to_owned()))
         }
         "M_FORBIDDEN" => never("the bot is not in the room"),
         "M_NOT_FOUND" => never("the room or person does not exist"),
@@ -189,7 +197,7 @@ pub(super) fn judge(reply: &Reply) -> Result<(), SendError> {
 }
 
 /// The event's content. What to react with stands under the text, since there are no buttons to press.
-fn content(message: &Message) -> Value {
+pub(super) fn content(message: &Message) -> Value {
     let acts: Vec<String> =
         message.buttons().iter().map(|button| format!("{} {}", reaction(button.act), button.act.label())).collect();
     let hint = if acts.is_empty() { String::new() } else { format!("Reagera med: {}", acts.join(" · ")) };
@@ -205,17 +213,28 @@ fn content(message: &Message) -> Value {
     content
 }
 
+/// What Matrix cannot do, told where a person chooses it.
+pub(super) const CANNOT: &[&str] = &[
+    "Boten kan inte skriva i rum med totalsträckskryptering. Meddelandena är krypterade på väg till servern, men inte i den.",
+    "Matrix har inga knappar: du reagerar eller svarar på meddelandet i stället.",
+    "Matrix berättar inte säkert om meddelandet är läst.",
+];
+
 impl Chat for Matrix {
     fn channel(&self) -> Channel {
         Channel::Matrix
     }
 
     fn cannot(&self) -> &'static [&'static str] {
-        &[
-            "Boten kan inte skriva i rum med totalsträckskryptering. Meddelandena är krypterade på väg till servern, men inte i den.",
-            "Matrix har inga knappar: du reagerar eller svarar på meddelandet i stället.",
-            "Matrix berättar inte säkert om meddelandet är läst.",
-        ]
+        CANNOT
+    }
+
+    async fn try_account(&self) -> Result<Tried, SendError> {
+        let me = self.call(reqwest::Method::GET, &["account", "whoami"], None).await?;
+        if me["user_id"].as_str() == Some(self.user_id()) {
+            return Ok(Tried::Accepted);
+        }
+        Err(SendError::OutOfOrder("the token is another user's than `user_id`".to_owned()))
     }
 
     async fn send(&self, address: &str, message: &Message, key: &str) -> Result<Receipt, SendError> {

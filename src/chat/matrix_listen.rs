@@ -1,7 +1,7 @@
 //! What staff react, answer and write on Matrix, by `/sync` with a place that the caller keeps.
 //!
 //! A reaction or a reply is a press: the nonces stand in our own event, and the server vouches for the sender. Commands
-//! and codes are heard in direct rooms only, since the answer is read by all who are there. When a room has had more
+//! are heard in direct rooms only, since the answer is read by all who are there. When a room has had more
 //! than [`EVENTS`] events while we were away, the oldest of them are not heard: the reminder is simply sent again.
 
 use std::sync::Arc;
@@ -14,19 +14,23 @@ use serde_json::{Value, json};
 
 use super::bind::Code;
 use super::button::{Act, Nonce};
-use super::hear::{AT_ONCE, Hear, Keep, in_time, pause};
+use super::hear::{AT_ONCE, Hear, Keep, in_time};
 use super::matrix::{BUTTONS, Matrix, act_of, judge};
 use super::wire::{self, ask_within};
 use super::{Answer, Channel, SendError, Speaker, Verdict};
 
 /// How long the server holds a sync open when there is nothing to tell.
-const SYNC_WAIT: Duration = Duration::from_secs(25);
+pub const SYNC_WAIT: Duration = Duration::from_secs(25);
 /// What the network may add to that.
 const SYNC_SLACK: Duration = Duration::from_secs(10);
 /// Events of one room in one sync.
 pub const EVENTS: usize = 30;
 /// The largest sync that is read: thirty events of 64 KB, the largest there are, in two rooms at once.
 const SYNC_MAX: usize = 4 * 1024 * 1024;
+/// What people are told who ask us into an encrypted room. It is about the room only, so that it may stand there in
+/// the clear.
+pub const ENCRYPTED: &str = "Det här rummet är krypterat från ände till ände. Där kan jag varken läsa eller skriva, så \
+    jag går nu. Starta en direktchatt med mig utan kryptering, eller ett rum utan kryptering.";
 /// Members of a room that is a conversation with one person.
 const DIRECT: usize = 2;
 
@@ -46,20 +50,6 @@ impl<H: Hear> MatrixEar<H> {
         Ok(Self { voice, patient: wire::client(SYNC_WAIT + SYNC_SLACK)?, hear })
     }
 
-    /// Rounds without end; the caller drops it to stop. A failed round is followed by a growing pause.
-    pub async fn listen(&self, keep: &impl Keep) {
-        let mut failures = 0u32;
-        loop {
-            match self.round(keep, SYNC_WAIT).await {
-                Ok(_) => failures = 0,
-                Err(error) => {
-                    failures = failures.saturating_add(1);
-                    pause(Channel::Matrix, &error, failures).await;
-                }
-            }
-        }
-    }
-
     /// One sync: joins rooms it is invited to, hears each event, then keeps the place. Tells how many were heard.
     /// The very first sync only finds the place: what was said before was not said to us.
     ///
@@ -67,18 +57,21 @@ impl<H: Hear> MatrixEar<H> {
     /// When nothing could be fetched, or the place not kept: then the same events come again.
     pub async fn round(&self, keep: &impl Keep, wait: Duration) -> Result<usize, SendError> {
         let place = keep.place().await.map_err(|_| SendError::later())?;
-        let sync = self.sync(place.as_deref(), wait).await?;
-        let next = sync["next_batch"].as_str().ok_or_else(SendError::later)?;
+        let mut sync = self.sync(place.as_deref(), wait).await?;
+        let next = sync["next_batch"].as_str().ok_or_else(SendError::later)?.to_owned();
         for (room, invited) in sync["rooms"]["invite"].as_object().into_iter().flatten() {
             self.consider(room, invited).await;
         }
-        let rooms = sync["rooms"]["join"].as_object().filter(|_| place.is_some());
-        let heard = stream::iter(rooms.into_iter().flatten())
-            .map(|(room, joined)| self.hear_room(room, joined))
+        let rooms = match sync["rooms"]["join"].take() {
+            Value::Object(rooms) if place.is_some() => rooms,
+            _ => serde_json::Map::new(),
+        };
+        let heard = stream::iter(rooms)
+            .map(|(room, joined)| async move { self.hear_room(&room, &joined).await })
             .buffer_unordered(AT_ONCE)
             .fold(0, async |all, heard| all + heard)
             .await;
-        keep.keep(next).await.map_err(|_| SendError::later())?;
+        keep.keep(&next).await.map_err(|_| SendError::later())?;
         Ok(heard)
     }
 
@@ -113,9 +106,27 @@ impl<H: Hear> MatrixEar<H> {
             .and_then(|event| event["sender"].as_str());
         if from.is_some_and(|from| server_of(from) == server_of(me)) {
             let joined = self.voice.call(Method::POST, &["join", room], Some(&json!({}))).await;
-            if let Err(error) = joined {
-                tracing::warn!(channel = "matrix", %error, "could not join a room");
+            match joined {
+                Ok(_) => self.leave_if_encrypted(room).await,
+                Err(error) => tracing::warn!(channel = "matrix", %error, "could not join a room"),
             }
+        }
+    }
+
+    /// A room that is encrypted from end to end is one in which we can neither read nor write: we say so, and go.
+    async fn leave_if_encrypted(&self, room: &str) {
+        match self.voice.is_encrypted(room).await {
+            Ok(true) => {}
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(channel = "matrix", %error, "could not look at a room");
+                return;
+            }
+        }
+        let said = self.voice.tell_in_the_clear(room, ENCRYPTED).await;
+        let left = self.voice.call(Method::POST, &["rooms", room, "leave"], Some(&json!({}))).await;
+        if let Err(error) = said.and(left.map(|_| ())) {
+            tracing::warn!(channel = "matrix", %error, "could not leave an encrypted room");
         }
     }
 
@@ -156,7 +167,9 @@ impl<H: Hear> MatrixEar<H> {
             return self.pressed(room, about, act, speaker).await;
         }
         let text = command_in(body)?;
-        if !self.is_direct(room).await {
+        // Commands are for direct rooms, since all who are there read the answer. A code may be said anywhere: it
+        // works once, and binds the one who says it to her direct room.
+        if !self.is_direct(room).await && Code::parse(&text).is_none() {
             return None;
         }
         Some(in_time(self.hear.said(speaker, &text)).await)

@@ -1,34 +1,25 @@
-//! Mattermost on our own servers: posts by a bot with interactive buttons, and what comes back from them.
+//! Mattermost on our own servers: posts by a bot with interactive buttons.
 //!
 //! Mattermost does not sign what it posts back. Each button therefore carries a seal that never reaches a client:
 //! the server keeps the button's context to itself.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Json, Router};
 use serde_json::{Value, json};
 use url::Url;
 
 use super::bucket::{Bucket, Pace};
 use super::button::{Act, Nonce};
-use super::hear::{Hear, in_time};
 use super::signed::Signer;
 use super::wire::{self, Secret, ask, judge_status};
-use super::{Buttons, Channel, Chat, Message, Receipt, SendError, Speaker, bind, fence};
+use super::{Channel, Chat, Message, Receipt, SendError, Tried, bind, fence};
 
 /// Our own server's default limit is ten requests a second to one client.
 const PER_SECOND: u32 = 10;
 /// Enough that a chat does not jump; the server has no such limit.
 const PER_CHANNEL: Duration = Duration::from_millis(500);
-/// The largest press that is read; ours are under a kilobyte.
-const BODY_MAX: usize = 32 * 1024;
 /// An address that begins so names a person; any other is a channel.
-const PERSON: &str = "user:";
+pub(super) const PERSON: &str = "user:";
 
 /// How Mattermost is reached.
 #[derive(Debug, Clone)]
@@ -41,6 +32,8 @@ pub struct MattermostAccount {
     pub api_base: Url,
     /// Where the server reaches us when a button is pressed.
     pub press_url: Url,
+    /// What the server says with each `/lyhord …`; without it no commands are heard.
+    pub command_token: Option<Secret>,
     /// How long one call may take.
     pub timeout: Duration,
 }
@@ -71,7 +64,10 @@ impl Mattermost {
     async fn call(&self, method: reqwest::Method, path: &str, body: &Value) -> Result<String, SendError> {
         let mut url = self.account.api_base.clone();
         url.set_path(&format!("{}/api/v4/{path}", url.path().trim_end_matches('/')));
-        let request = self.client.request(method, url).bearer_auth(self.account.token.reveal()).json(body);
+        let mut request = self.client.request(method, url).bearer_auth(self.account.token.reveal());
+        if !body.is_null() {
+            request = request.json(body);
+        }
         let reply = ask(request).await?;
         if let Err(error) = judge_status(&reply) {
             if let SendError::Later { retry_after: Some(span) } = error {
@@ -100,6 +96,11 @@ impl Mattermost {
         self.signer.seal("mattermost", &format!("{act}:{nonce}"))
     }
 
+    /// What a post says, whether it is new or changed.
+    pub(super) fn post(&self, message: &Message) -> Value {
+        json!({ "message": message.text(), "props": self.props(message) })
+    }
+
     fn props(&self, message: &Message) -> Value {
         let action = |button: &super::Button| {
             let (act, nonce) = (button.act.slug(), button.nonce.as_str());
@@ -112,12 +113,27 @@ impl Mattermost {
         if actions.is_empty() { json!({}) } else { json!({ "attachments": [{ "text": "", "actions": actions }] }) }
     }
 
-    /// What the press carries, when the seal is ours.
-    fn opened(&self, context: &Context) -> Option<(Act, Nonce)> {
-        let genuine = self.seal(&context.act, &context.nonce).is(&context.seal);
-        if genuine { Some((Act::from_slug(&context.act)?, Nonce::parse(&context.nonce)?)) } else { None }
+    /// What a press carries, when the seal is ours.
+    pub(super) fn opened(&self, act: &str, nonce: &str, seal: &str) -> Option<(Act, Nonce)> {
+        let genuine = self.seal(act, nonce).is(seal);
+        if genuine { Some((Act::from_slug(act)?, Nonce::parse(nonce)?)) } else { None }
+    }
+
+    pub(super) fn account(&self) -> &MattermostAccount {
+        &self.account
+    }
+
+    /// Where the sign-in page is.
+    pub(super) fn login(&self) -> String {
+        self.signer.links().login()
     }
 }
+
+/// What Mattermost cannot do, told where a person chooses it.
+pub(super) const CANNOT: &[&str] = &[
+    "Mattermost känner igen en upprepad påminnelse bara en kort stund: efter ett längre avbrott kan den komma två gånger.",
+    "Mattermost berättar inte om meddelandet är läst.",
+];
 
 impl Chat for Mattermost {
     fn channel(&self) -> Channel {
@@ -125,10 +141,15 @@ impl Chat for Mattermost {
     }
 
     fn cannot(&self) -> &'static [&'static str] {
-        &[
-            "Mattermost känner igen en upprepad påminnelse bara en kort stund: efter ett längre avbrott kan den komma två gånger.",
-            "Mattermost berättar inte om meddelandet är läst.",
-        ]
+        CANNOT
+    }
+
+    async fn try_account(&self) -> Result<Tried, SendError> {
+        let me = self.call(reqwest::Method::GET, "users/me", &Value::Null).await?;
+        if me == self.account.bot_id {
+            return Ok(Tried::Accepted);
+        }
+        Err(SendError::OutOfOrder("the token is another user's than `bot_id`".to_owned()))
     }
 
     async fn send(&self, address: &str, message: &Message, key: &str) -> Result<Receipt, SendError> {
@@ -137,8 +158,9 @@ impl Chat for Mattermost {
         let channel = self.channel_of(address).await?;
         // The server drops a second post with the same pending id, for as long as it remembers the first.
         let pending = format!("{}:{}", self.account.bot_id, bind::keyed_hex(b"pending", key.as_bytes()));
-        let body = json!({ "channel_id": channel, "message": message.text(), "pending_post_id": pending,
-                           "props": self.props(message) });
+        let mut body = self.post(message);
+        body["channel_id"] = json!(channel);
+        body["pending_post_id"] = json!(pending);
         let id = self.call(reqwest::Method::POST, "posts", &body).await?;
         Ok(Receipt { external_id: id })
     }
@@ -149,65 +171,26 @@ impl Chat for Mattermost {
             return Err(SendError::Never("not a post of Mattermost's".to_owned()));
         }
         self.bucket.take(address).await?;
-        let body = json!({ "message": message.text(), "props": self.props(message) });
+        let body = self.post(message);
         let id = self.call(reqwest::Method::PUT, &format!("posts/{id}/patch"), &body).await?;
         Ok(Receipt { external_id: id })
     }
 }
 
-/// A press, as far as we read it.
-#[derive(serde::Deserialize)]
-struct Pressed {
-    user_id: String,
-    post_id: String,
-    context: Context,
-}
-
-#[derive(serde::Deserialize)]
-struct Context {
-    act: String,
-    nonce: String,
-    seal: String,
-}
-
-/// The route that the server posts presses to; mount it where `press_url` says.
-pub fn router<H: Hear>(voice: Arc<Mattermost>, hear: H, path: &str) -> Router {
-    Router::new()
-        .route(path, post(take::<H>))
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .with_state((voice, Arc::new(hear)))
-}
-
-async fn take<H: Hear>(
-    State((voice, hear)): State<(Arc<Mattermost>, Arc<H>)>,
-    Json(pressed): Json<Pressed>,
-) -> Response {
-    let Some((act, nonce)) = voice.opened(&pressed.context) else {
-        return StatusCode::UNAUTHORIZED.into_response();
-    };
-    let once = format!("mattermost:{}:{}:{}", pressed.post_id, pressed.user_id, pressed.context.nonce);
-    let speaker = Speaker { channel: Channel::Mattermost, address: format!("{PERSON}{}", pressed.user_id), once };
-    let answer = in_time(hear.pressed(&speaker, act, &nonce)).await;
-    let mut body = json!({ "ephemeral_text": answer.text, "skip_slack_parsing": true });
-    if answer.buttons == Buttons::Remove {
-        let said = format!("{}\n{}", answer.text, voice.signer.links().login());
-        body["update"] = json!({ "message": said, "props": {} });
-    }
-    Json(body).into_response()
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
     use axum::extract::{Path, State};
-    use axum::http::HeaderMap;
+    use axum::http::{HeaderMap, StatusCode};
+    use axum::response::{IntoResponse, Response};
+    use axum::routing::post;
+    use axum::{Json, Router};
 
     use super::*;
     use crate::chat::signed::tests::signer;
     use crate::chat::tier::tests::{one_case, sample};
     use crate::chat::tier::{self, Occasion, Tier};
-    use crate::chat::{Answer, NOT_NOW};
 
     const USER: &str = "u1aaaaaaaaaaaaaaaaaaaaaaaa";
 
@@ -256,7 +239,8 @@ mod tests {
             token: Secret::new("t"),
             bot_id: "bot".into(),
             api_base: wire::serve(app).await,
-            press_url: "https://lyhord.ale.se/mattermost".parse().unwrap(),
+            press_url: "https://lyhord.ale.se/krok/mattermost".parse().unwrap(),
+            command_token: None,
             timeout: Duration::from_secs(5),
         };
         (posts, Arc::new(Mattermost::new(&account, signer()).unwrap()))
@@ -290,60 +274,5 @@ mod tests {
         assert!(matches!(voice.send("closed", &take_it(), "k").await, Err(SendError::Never(_))));
         assert!(matches!(voice.send("user:../../x", &take_it(), "k").await, Err(SendError::Never(_))));
         assert!(posts.lock().unwrap().is_empty());
-    }
-
-    /// Answers a press by the act's name; takes too long for a hand-over.
-    struct Echo;
-
-    impl Hear for Echo {
-        async fn pressed(&self, speaker: &Speaker, act: Act, _: &Nonce) -> Answer {
-            if act == Act::HandOver {
-                std::future::pending::<()>().await;
-            }
-            Answer::done(format!("{} {}", speaker.address, act.slug()))
-        }
-
-        async fn said(&self, _: &Speaker, _: &str) -> Answer {
-            Answer::keep("")
-        }
-    }
-
-    async fn pressed(voice: &Arc<Mattermost>, context: &Value) -> reqwest::Response {
-        let url = wire::serve(router(Arc::clone(voice), Echo, "/mattermost")).await.join("mattermost").unwrap();
-        let body = json!({ "user_id": USER, "post_id": "p1", "channel_id": "d1", "context": context });
-        reqwest::Client::new().post(url).json(&body).send().await.unwrap()
-    }
-
-    #[tokio::test]
-    async fn a_press_with_our_seal_is_heard_and_the_post_loses_its_buttons() {
-        let (posts, voice) = mattermost().await;
-        voice.send("d1", &take_it(), "k").await.unwrap();
-        let context =
-            posts.lock().unwrap()[0]["props"]["attachments"][0]["actions"][0]["integration"]["context"].clone();
-        let body: Value = pressed(&voice, &context).await.json().await.unwrap();
-        assert_eq!(body["ephemeral_text"], format!("user:{USER} ta"));
-        assert_eq!(body["update"]["props"], json!({}));
-    }
-
-    #[tokio::test]
-    async fn a_press_with_a_forged_or_borrowed_seal_is_not_heard() {
-        let (_, voice) = mattermost().await;
-        let nonce = Nonce::of([1; 16]);
-        let seal = voice.seal("ta", nonce.as_str());
-        for (act, seal) in [("lamna", seal.reveal()), ("ta", ""), ("ta", "00")] {
-            let context = json!({ "act": act, "nonce": nonce.as_str(), "seal": seal });
-            assert_eq!(pressed(&voice, &context).await.status(), 401, "{act}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_slow_hearer_is_answered_for_in_time() {
-        let (_, voice) = mattermost().await;
-        let nonce = Nonce::of([1; 16]);
-        let seal = voice.seal("lamna", nonce.as_str());
-        let context = json!({ "act": "lamna", "nonce": nonce.as_str(), "seal": seal.reveal() });
-        let asked = tokio::time::timeout(Duration::from_secs(3), pressed(&voice, &context));
-        let body: Value = asked.await.unwrap().json().await.unwrap();
-        assert_eq!(body["ephemeral_text"], NOT_NOW);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use super::button::{Act, Button, Nonce};
+use super::button::{Act, Became, Button, Nonce};
 use super::tier::{CASES_NAMED, KeeperFacts, LineA, MessageA, MessageB, MessageC, ReminderFacts, Tier};
 use super::{case_in_words, cases_in_words};
 use crate::clock::Time;
@@ -17,6 +17,8 @@ pub enum Occasion {
     Reminder,
     /// A summary that a person has asked for and may do without.
     Digest,
+    /// About the voice itself.
+    Notice,
 }
 
 /// What the outbox stores and a voice sends. Built only from a tier's type; read back only by the outbox.
@@ -87,6 +89,44 @@ impl Message {
             self.buttons = acts.iter().map(|(act, nonce)| Button { act: *act, nonce: nonce.clone() }).collect();
         }
         self
+    }
+
+    /// The same message with what has become of the cases that it no longer asks anything about, before the link.
+    #[must_use]
+    pub fn telling(mut self, became: &[(CaseId, Became)]) -> Self {
+        let lines: Vec<String> = became.iter().map(|(case, became)| became.swedish(*case)).collect();
+        if lines.is_empty() {
+            return self;
+        }
+        let body = self.text.strip_suffix(&self.link).unwrap_or(&self.text).trim_end().to_owned();
+        self.text = format!("{body}\n{}\n{}", lines.join("\n"), self.link);
+        if let Some(html) = &mut self.html {
+            for line in &lines {
+                let _ = write!(html, "<p>{}</p>", escape(line));
+            }
+        }
+        self
+    }
+
+    /// A message about the voice itself, in tier C.
+    pub(super) fn of_notice(subject: &str, text: &str, link: &str, said_at: Time) -> Self {
+        Self {
+            tier: Tier::C,
+            occasion: Occasion::Notice,
+            subject: subject.to_owned(),
+            text: format!("{text}\n{link}"),
+            html: None,
+            link: link.to_owned(),
+            case: None,
+            buttons: Vec::new(),
+            said_at,
+        }
+    }
+
+    /// True when a reader would see no difference: the same words, and buttons or none.
+    #[must_use]
+    pub fn reads_as(&self, other: &Self) -> bool {
+        self.text == other.text && self.buttons.is_empty() == other.buttons.is_empty()
     }
 
     fn of(least: &MessageC, tier: Tier, occasion: Occasion, lines: &[(String, String)]) -> Self {

@@ -4,16 +4,22 @@
 //! JSON, and is sent afterwards by the voice that its recipient has chosen. A voice never retries by itself: it says
 //! when it may be asked again, and the outbox row waits.
 
+pub mod address;
 pub mod bind;
 pub mod bucket;
 pub mod button;
+pub mod choice;
 pub mod command;
 pub mod email;
 pub mod hear;
+pub mod hook_listen;
 pub mod matrix;
 pub mod matrix_listen;
 pub mod mattermost;
+pub mod mattermost_listen;
 pub mod message;
+pub mod notice;
+pub mod outbox_store;
 pub mod settings;
 pub mod signed;
 pub mod slack;
@@ -27,6 +33,9 @@ pub mod terminal;
 pub mod tier;
 pub mod voices;
 pub mod wire;
+
+#[cfg(test)]
+mod wire_rules_tests;
 
 #[cfg(test)]
 #[path = "../../tests/it/fake_telegram.rs"]
@@ -131,6 +140,9 @@ pub enum SendError {
     /// It will never go through as it is: a person must do something.
     #[error("never: {0}")]
     Never(String),
+    /// The service does not accept us at all: nobody's address is at fault, and somebody must see to the settings.
+    #[error("out of order: {0}")]
+    OutOfOrder(String),
     /// The address has a successor: bind it and send again.
     #[error("the chat has moved")]
     Moved {
@@ -145,6 +157,15 @@ impl SendError {
     pub fn later() -> Self {
         Self::Later { retry_after: None }
     }
+}
+
+/// What asking a service about ourselves gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tried {
+    /// It accepts us.
+    Accepted,
+    /// It can only be asked by saying something to somebody.
+    CannotBeAsked,
 }
 
 /// A service that carries messages to staff.
@@ -163,6 +184,14 @@ pub trait Chat {
         message: &Message,
         key: &str,
     ) -> impl Future<Output = Result<Receipt, SendError>> + Send;
+
+    /// Asks the service whether it accepts us, without saying anything to anybody.
+    fn try_account(&self) -> impl Future<Output = Result<Tried, SendError>> + Send;
+
+    /// Whether what was said can be changed afterwards.
+    fn can_edit(&self) -> bool {
+        true
+    }
 
     /// Replaces what an earlier message says, so that a chat does not fill up; `external_id` is the receipt's.
     fn edit(

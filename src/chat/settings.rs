@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::email::{EmailAccount, Protection};
+use super::hook_listen::PREFIX;
 use super::matrix::MatrixAccount;
 use super::mattermost::MattermostAccount;
 use super::slack::SlackAccount;
@@ -170,15 +171,29 @@ fn base(section: &Section, key: &str, default: Option<&str>) -> Option<Url> {
     }
 }
 
-/// A path that begins with `/`.
+/// A path that a service posts to. It begins with [`PREFIX`], so that it cannot be a page's.
 fn path(section: &Section, key: &str, default: &str) -> String {
     let path = section.text_or(key, default);
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_');
-    if path.starts_with('/') && path.chars().all(plain) {
+    if is_hook(&path) {
         return path;
     }
-    section.place_of(key).report(format!("`{key}` must be a path like `{default}`"));
+    section.place_of(key).report(format!("`{key}` must be a path like `{default}`: it begins with `{PREFIX}`"));
     default.to_owned()
+}
+
+fn is_hook(path: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    path.strip_prefix(PREFIX).is_some_and(|name| !name.is_empty() && name.chars().all(plain))
+}
+
+/// An address of ours that a service posts to; its path is one of those.
+fn hook_address(section: &Section, key: &str, default: &str) -> Option<Url> {
+    let address = base(section, key, None)?;
+    if is_hook(address.path()) {
+        return Some(address);
+    }
+    section.place_of(key).report(format!("the path of `{key}` must begin with `{PREFIX}`, like `{default}`"));
+    None
 }
 
 /// How long one call may take, in seconds: under a third of a minute, so that a delivery job never stands still.
@@ -199,7 +214,8 @@ fn telegram(section: &Section) -> Option<TelegramSettings> {
     );
     let bot_name = section.text_or("bot_name", "");
     let timeout = timeout(section);
-    let address = section.has("webhook_address").then(|| base(section, "webhook_address", None)).flatten();
+    let given = section.has("webhook_address");
+    let address = given.then(|| hook_address(section, "webhook_address", "/krok/telegram")).flatten();
     let told = secret_optional(section, "webhook_secret");
     let mode = match kind {
         "webhook" => {
@@ -213,12 +229,6 @@ fn telegram(section: &Section) -> Option<TelegramSettings> {
                 section
                     .place()
                     .report("the web hook's secret may only have 1 to 256 letters A-Z a-z, digits, `_` and `-`");
-                return None;
-            }
-            if address.path() == "/" {
-                section
-                    .place_of("webhook_address")
-                    .report("`webhook_address` needs a path of its own, like `/telegram`");
                 return None;
             }
             Mode::Webhook { path: address.path().to_owned(), address, secret }
@@ -276,16 +286,23 @@ fn teams(section: &Section) -> Option<TeamsAccount> {
 fn slack(section: &Section) -> Option<SlackSettings> {
     let (token, signing) = (secret(section, "token"), secret(section, "signing_secret"));
     let api_base = base(section, "api_base", Some("https://slack.com/api/"));
-    let (timeout, path) = (timeout(section), path(section, "path", "/slack"));
+    let (timeout, path) = (timeout(section), path(section, "path", "/krok/slack"));
     let account = SlackAccount { token: token?, signing_secret: signing?, api_base: api_base?, timeout };
     Some(SlackSettings { account, path })
 }
 
 fn mattermost(section: &Section) -> Option<MattermostAccount> {
     let (token, bot_id) = (secret(section, "token"), section.text("bot_id"));
-    let (api_base, press_url) = (base(section, "server", None), base(section, "press_url", None));
-    let timeout = timeout(section);
-    Some(MattermostAccount { token: token?, bot_id, api_base: api_base?, press_url: press_url?, timeout })
+    let (api_base, press_url) = (base(section, "server", None), hook_address(section, "press_url", "/krok/mattermost"));
+    let (timeout, command_token) = (timeout(section), secret_optional(section, "command_token"));
+    Some(MattermostAccount {
+        token: token?,
+        bot_id,
+        api_base: api_base?,
+        press_url: press_url?,
+        command_token,
+        timeout,
+    })
 }
 
 fn email(section: &Section) -> Option<EmailAccount> {

@@ -30,7 +30,7 @@ terminal = true
 mode = "webhook"
 token_file = "FILE"
 api_base = "http://fake:8081"
-webhook_address = "https://lyhord.ale.se/telegram"
+webhook_address = "https://lyhord.ale.se/krok/telegram"
 webhook_secret_file = "FILE"
 bot_name = "lyhord_bot"
 timeout_s = 5
@@ -50,7 +50,8 @@ signing_secret_file = "FILE"
 [chat.mattermost]
 server = "https://mattermost.ale.se"
 bot_id = "b"
-press_url = "https://lyhord.ale.se/mattermost"
+press_url = "https://lyhord.ale.se/krok/mattermost"
+command_token_file = "FILE"
 token_file = "FILE"
 [chat.email]
 host = "smtp.ale.se"
@@ -62,11 +63,11 @@ domains = ["ale.se"]
     );
     assert_eq!(faults, Vec::<String>::new());
     let telegram = settings.telegram.as_ref().unwrap();
-    assert!(matches!(&telegram.mode, Mode::Webhook { path, .. } if path == "/telegram"), "{:?}", telegram.mode);
+    assert!(matches!(&telegram.mode, Mode::Webhook { path, .. } if path == "/krok/telegram"), "{:?}", telegram.mode);
     assert_eq!((telegram.account.per_second, telegram.account.timeout.as_secs()), (10, 5));
     let email = settings.email.as_ref().unwrap();
     assert_eq!((email.port, email.protection), (587, Protection::StartTls));
-    assert_eq!(settings.slack.as_ref().unwrap().path, "/slack");
+    assert_eq!(settings.slack.as_ref().unwrap().path, "/krok/slack");
     assert!(!settings.matrix.as_ref().unwrap().hear && settings.terminal);
     assert!(settings.teams.is_some() && settings.mattermost.is_some());
     let shown = format!("{settings:?}");
@@ -116,9 +117,68 @@ fn a_web_hook_s_secret_must_be_one_that_telegram_takes() {
 }
 
 #[test]
+fn an_address_that_services_post_to_cannot_be_a_page_s() {
+    let (settings, faults) = reading(
+        "[chat]\nkey_file = \"FILE\"\n[chat.slack]\ntoken_file = \"FILE\"\nsigning_secret_file = \"FILE\"\npath = \"/inkorg\"\n\
+         [chat.mattermost]\ntoken_file = \"FILE\"\nbot_id = \"b\"\nserver = \"https://m.ale.se\"\npress_url = \"https://lyhord.ale.se/x\"\n",
+    );
+    assert!(settings.mattermost.is_none());
+    assert_eq!(settings.slack.unwrap().path, "/krok/slack");
+    assert_eq!(faults.iter().filter(|fault| fault.contains("/krok/")).count(), 2, "{faults:?}");
+}
+
+#[test]
 fn a_poll_is_the_default_and_an_unknown_key_is_found() {
     let (settings, faults) =
         reading("[chat]\nkey_file = \"FILE\"\n[chat.telegram]\ntoken_file = \"FILE\"\nbotname = \"x\"\n");
     assert_eq!(settings.telegram.unwrap().mode, Mode::Poll);
     assert!(faults.len() == 1 && faults[0].contains("did you mean `bot_name`?"), "{faults:?}");
+}
+
+/// The shipped file with every chat setting in force: what it documents is what is read, and nothing else is.
+#[test]
+fn every_chat_setting_in_the_shipped_file_is_one_that_is_read() {
+    let shipped = include_str!("../../config/lyhord.toml");
+    let begun = shipped.lines().skip_while(|line| !line.starts_with("# [chat]"));
+    let chat: Vec<&str> = begun.take_while(|line| !line.starts_with("[log]")).collect();
+    let is_setting = |line: &str| {
+        let name = line.split(" =").next().unwrap_or_default();
+        line.starts_with('[')
+            || (line.contains(" = ") && !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+    };
+    let mut text = String::new();
+    for line in chat {
+        let line = line.strip_prefix("# ").unwrap_or(line);
+        if is_setting(line) {
+            let (name, _) = line.split_once(" = ").unwrap_or((line, ""));
+            let secret = name
+                .strip_suffix("_env")
+                .map(|name| format!("{name}_file = \"{}\"", if name == "url" { "HOOK" } else { "FILE" }));
+            text.push_str(&secret.unwrap_or_else(|| line.to_owned()));
+            text.push('\n');
+        }
+    }
+    let (settings, faults) = reading(&text);
+    assert_eq!(faults, Vec::<String>::new(), "{text}");
+    assert!(settings.telegram.is_some() && settings.matrix.is_some() && settings.slack.is_some());
+    assert!(settings.mattermost.is_some_and(|account| account.command_token.is_some()));
+    assert!(settings.teams.is_some() && settings.email.is_some());
+    for setting in [
+        "bot_name",
+        "timeout_s",
+        "per_second",
+        "webhook_address",
+        "webhook_secret",
+        "hear",
+        "path",
+        "press_url",
+        "command_token",
+        "protection",
+        "port",
+        "user",
+        "domains",
+        "key",
+    ] {
+        assert!(text.lines().any(|line| line.starts_with(setting)), "{setting} is not documented");
+    }
 }

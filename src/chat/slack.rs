@@ -7,7 +7,7 @@ use url::Url;
 
 use super::bucket::{Bucket, Pace};
 use super::wire::{self, Secret, ask, judge_status};
-use super::{Channel, Chat, Message, Receipt, SendError, fence};
+use super::{Channel, Chat, Message, Receipt, SendError, Tried, fence};
 
 /// Slack's own: one message a second to a channel, with short bursts.
 const PER_CHANNEL: Duration = Duration::from_secs(1);
@@ -56,6 +56,13 @@ impl Slack {
         &self.account
     }
 
+    /// Says a line in a direct message, in answer to something heard there.
+    pub(super) async fn tell(&self, channel: &str, text: &str) -> Result<(), SendError> {
+        let body = json!({ "channel": channel, "text": escape(text), "unfurl_links": false, "unfurl_media": false,
+                           "mrkdwn": false });
+        self.call("chat.postMessage", &body).await.map(|_| ())
+    }
+
     async fn call(&self, method: &str, body: &Value) -> Result<Receipt, SendError> {
         let mut url = self.account.api_base.clone();
         url.set_path(&format!("{}/{method}", url.path().trim_end_matches('/')));
@@ -88,7 +95,7 @@ fn judge_body(body: &Value) -> Result<Receipt, SendError> {
         "channel_not_found" | "user_not_found" => never("the channel does not exist"),
         "not_in_channel" | "is_archived" | "restricted_action" => never("the bot may not write in the channel"),
         "invalid_auth" | "not_authed" | "token_revoked" | "token_expired" | "account_inactive" | "missing_scope" => {
-            never("Slack does not accept the bot's token")
+            Err(SendError::OutOfOrder("Slack does not accept the bot's token".to_owned()))
         }
         "msg_too_long" | "msg_blocks_too_long" => never("the message is too long"),
         "message_not_found" | "cant_update_message" | "edit_window_closed" => {
@@ -98,8 +105,8 @@ fn judge_body(body: &Value) -> Result<Receipt, SendError> {
     }
 }
 
-/// The body of `chat.postMessage`. Nothing is unfurled, and our text is never read as markup or mention.
-fn post(address: &str, message: &Message) -> Value {
+/// The body of `chat.postMessage`, down to the last field. Nothing is unfurled, and our text is never read as markup or mention.
+pub(super) fn post(address: &str, message: &Message) -> Value {
     let mut buttons: Vec<Value> = message
         .buttons()
         .iter()
@@ -126,17 +133,24 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// What Slack cannot do, told where a person chooses it.
+pub(super) const CANNOT: &[&str] = &[
+    "Slack är en tjänst utanför kommunen: plats, enhet och vad skyddade ärenden gäller nämns aldrig där.",
+    "Om förbindelsen bryts mitt i kan samma påminnelse komma två gånger.",
+    "Slack berättar inte om meddelandet är läst.",
+];
+
 impl Chat for Slack {
     fn channel(&self) -> Channel {
         Channel::Slack
     }
 
     fn cannot(&self) -> &'static [&'static str] {
-        &[
-            "Slack är en tjänst utanför kommunen: plats, enhet och skyddade ärenden nämns aldrig där.",
-            "Om förbindelsen bryts mitt i kan samma påminnelse komma två gånger.",
-            "Slack berättar inte om meddelandet är läst.",
-        ]
+        CANNOT
+    }
+
+    async fn try_account(&self) -> Result<Tried, SendError> {
+        self.call("auth.test", &json!({})).await.map(|_| Tried::Accepted)
     }
 
     async fn send(&self, address: &str, message: &Message, _key: &str) -> Result<Receipt, SendError> {

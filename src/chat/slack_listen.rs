@@ -1,5 +1,5 @@
-//! What Slack posts to us: presses and the command `/lyhord`. Nothing is read without Slack's signature, and nothing
-//! that is older than five minutes.
+//! What Slack posts to us: presses, the command `/lyhord`, and what is written to the bot in a direct message. Nothing is
+//! read without Slack's signature, and nothing that is older than five minutes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::bind::keyed_hex;
+use super::bind::{Code, keyed_hex};
 use super::button::{Act, Nonce};
 use super::hear::{Hear, in_time};
 use super::slack::Slack;
@@ -58,6 +58,32 @@ struct Action {
     value: String,
     #[serde(default, rename = "action_ts")]
     at: String,
+}
+
+/// What Slack tells of by itself.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Event {
+    #[serde(rename = "type")]
+    kind: String,
+    challenge: String,
+    #[serde(rename = "event_id")]
+    id: String,
+    #[serde(rename = "event")]
+    said: Said,
+}
+
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct Said {
+    #[serde(rename = "type")]
+    kind: String,
+    subtype: String,
+    channel_type: String,
+    channel: String,
+    user: String,
+    bot_id: String,
+    text: String,
 }
 
 impl<H: Hear> SlackEar<H> {
@@ -142,6 +168,16 @@ async fn take<H: Hear>(State(ear): State<Arc<SlackEar<H>>>, headers: HeaderMap, 
     if !is_signed(&ear.voice.account().signing_secret, &headers, &body, ear.clock.now()) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
+    let is_json = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/json"));
+    if is_json {
+        return match serde_json::from_slice::<Event>(&body) {
+            Ok(event) => take_event(ear, event).await,
+            Err(_) => StatusCode::BAD_REQUEST.into_response(),
+        };
+    }
     let form: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
     let field = |name: &str| form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     if let Some(payload) = field("payload") {
@@ -158,10 +194,35 @@ async fn take<H: Hear>(State(ear): State<Arc<SlackEar<H>>>, headers: HeaderMap, 
     };
     let once = format!("slack:{}", field("trigger_id").unwrap_or_default());
     let speaker = Speaker { channel: Channel::Slack, address: user.to_owned(), once };
-    let said = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
+    let bare = text.starts_with('/') || Code::parse(text).is_some();
+    let said = if bare { text.to_owned() } else { format!("/{text}") };
     let answer = in_time(ear.hear.said(&speaker, &said)).await;
     let told = json!({ "response_type": "ephemeral", "text": answer.text });
     ([(header::CACHE_CONTROL, "no-store")], Json(told)).into_response()
+}
+
+/// Slack asks once whether the address is ours, and tells of messages afterwards. It waits three seconds for its 200 and
+/// tells again otherwise; what the person reads goes its own way.
+async fn take_event<H: Hear>(ear: Arc<SlackEar<H>>, event: Event) -> Response {
+    if event.kind == "url_verification" {
+        return ([(header::CONTENT_TYPE, "text/plain")], event.challenge).into_response();
+    }
+    let said = event.said;
+    let ours = !said.bot_id.is_empty() || !said.subtype.is_empty();
+    if event.kind != "event_callback" || said.kind != "message" || said.channel_type != "im" || ours {
+        return StatusCode::OK.into_response();
+    }
+    let speaker = Speaker { channel: Channel::Slack, address: said.user, once: format!("slack:event:{}", event.id) };
+    // In a direct message a client keeps `/` for itself, so a command may do without it.
+    let text = said.text.trim();
+    let text = if text.starts_with('/') || Code::parse(text).is_some() { text.to_owned() } else { format!("/{text}") };
+    let answer = in_time(ear.hear.said(&speaker, &text)).await;
+    tokio::spawn(async move {
+        if let Err(error) = ear.voice.tell(&said.channel, &answer.text).await {
+            tracing::warn!(channel = "slack", %error, "an answer did not get through");
+        }
+    });
+    StatusCode::OK.into_response()
 }
 
 #[cfg(test)]

@@ -50,7 +50,8 @@ pub async fn staff_of(tx: &mut Tx, voice: &str, address: &str) -> sqlx::Result<O
 /// What the database says.
 pub async fn bind_voice(tx: &mut Tx, staff: &str, voice: &str, address: &str, now: Time) -> sqlx::Result<()> {
     on!(tx, c => sqlx::query(
-        "insert into voices (staff, voice, address, bound_at) values ($1, $2, $3, $4)
+        "insert into voices (staff, voice, address, bound_at, place)
+         values ($1, $2, $3, $4, (select coalesce(max(v.place), -1) + 1 from voices v where v.staff = $1))
          on conflict (voice, address) do update set staff = excluded.staff, bound_at = excluded.bound_at,
            failed_at = null, failed_why = null")
         .bind(staff).bind(voice).bind(address).bind(now).execute(c).await.map(|_| ()))
@@ -65,13 +66,22 @@ pub async fn unbind_voice(tx: &mut Tx, id: i64, staff: &str) -> sqlx::Result<boo
         .bind(id).bind(staff).execute(c).await.map(|done| done.rows_affected() > 0))
 }
 
-/// Notes that a voice has failed for good.
+/// Notes that a voice has failed for good. The address in `organisation.toml` has no row before it fails.
 ///
 /// # Errors
 /// What the database says.
-pub async fn voice_failed(tx: &mut Tx, voice: &str, address: &str, why: &str, now: Time) -> sqlx::Result<()> {
-    on!(tx, c => sqlx::query("update voices set failed_at = $3, failed_why = $4 where voice = $1 and address = $2")
-        .bind(voice).bind(address).bind(now).bind(why).execute(c).await.map(|_| ()))
+pub async fn voice_failed(
+    tx: &mut Tx,
+    staff: &str,
+    (voice, address): (&str, &str),
+    why: &str,
+    now: Time,
+) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query(
+        "insert into voices (staff, voice, address, bound_at, place, failed_at, failed_why)
+         values ($1, $2, $3, $4, (select coalesce(max(v.place), -1) + 1 from voices v where v.staff = $1), $4, $5)
+         on conflict (voice, address) do update set failed_at = excluded.failed_at, failed_why = excluded.failed_why")
+        .bind(staff).bind(voice).bind(address).bind(now).bind(why).execute(c).await.map(|_| ()))
 }
 
 /// Notes that a chat has a new address.
@@ -100,7 +110,8 @@ pub async fn put_code(tx: &mut Tx, hash: &str, staff: &str, voice: &str, expires
 /// What the database says.
 pub async fn use_code(tx: &mut Tx, hash: &str, voice: &str, now: Time) -> sqlx::Result<Option<String>> {
     on!(tx, c => sqlx::query_scalar(
-        "update bind_codes set used_at = $3 where code_hash = $1 and voice = $2 and used_at is null and expires_at > $3
+        "update bind_codes set used_at = $3 where code_hash = $1 and voice = $2 and address is null and used_at is null
+         and expires_at > $3
          returning staff")
         .bind(hash).bind(voice).bind(now).fetch_optional(c).await)
 }
@@ -124,6 +135,10 @@ pub struct MessageRow {
     pub created_at: Time,
     /// How often it was tried.
     pub attempts: i64,
+    /// `reminder`, `notice` or `edit`.
+    pub kind: String,
+    /// The message that an `edit` changes.
+    pub edits: Option<MessageId>,
 }
 
 /// What has been decided to say to people and is not yet in any message: `(reminder, case, recipient, stage)`.
@@ -149,13 +164,13 @@ pub async fn unwritten(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<(i64, CaseId
 pub async fn open_message(tx: &mut Tx, recipient: &str) -> sqlx::Result<Option<MessageRow>> {
     let sql = match tx.engine() {
         Engine::Sqlite => {
-            "select id, recipient, voice, address, body, state, created_at, attempts from messages
-             where recipient = $1 and state = 'waiting'
+            "select id, recipient, voice, address, body, state, created_at, attempts, kind, edits from messages
+             where recipient = $1 and state = 'waiting' and kind = 'reminder'
                and not exists (select 1 from source_warnings w where w.message_id = messages.id) order by id limit 1"
         }
         Engine::Postgres => {
-            "select id, recipient, voice, address, body, state, created_at, attempts from messages
-             where recipient = $1 and state = 'waiting'
+            "select id, recipient, voice, address, body, state, created_at, attempts, kind, edits from messages
+             where recipient = $1 and state = 'waiting' and kind = 'reminder'
                and not exists (select 1 from source_warnings w where w.message_id = messages.id) order by id limit 1 for update"
         }
     };
@@ -232,13 +247,13 @@ pub async fn claim(tx: &mut Tx, now: Time, until: Time, limit: i64) -> sqlx::Res
             "update messages set state = 'sending', lease_until = $2, attempts = attempts + 1 where id in (
                select id from messages where (state = 'waiting' and next_attempt_at <= $1)
                  or (state = 'sending' and lease_until <= $1) order by id limit $3)
-             returning id, recipient, voice, address, body, state, created_at, attempts"
+             returning id, recipient, voice, address, body, state, created_at, attempts, kind, edits"
         }
         Engine::Postgres => {
             "update messages set state = 'sending', lease_until = $2, attempts = attempts + 1 where id in (
                select id from messages where (state = 'waiting' and next_attempt_at <= $1)
                  or (state = 'sending' and lease_until <= $1) order by id limit $3 for update skip locked)
-             returning id, recipient, voice, address, body, state, created_at, attempts"
+             returning id, recipient, voice, address, body, state, created_at, attempts, kind, edits"
         }
     };
     on!(tx, c => sqlx::query_as(sql).bind(now).bind(until).bind(limit).fetch_all(c).await)
@@ -369,7 +384,8 @@ pub async fn remember_listened(tx: &mut Tx, name: &str, state: &str) -> sqlx::Re
 /// # Errors
 /// What the database says.
 pub async fn purge_old(tx: &mut Tx, before: Time, limit: i64) -> sqlx::Result<u64> {
-    let old = "select id from messages where state in ('sent', 'failed') and created_at < $1 order by id limit $2";
+    let old =
+        "select id from messages where state in ('sent', 'failed', 'void') and created_at < $1 order by id limit $2";
     let receipts = sqlx::AssertSqlSafe(format!("delete from receipts where message_id in ({old})"));
     on!(tx, c => sqlx::query(receipts).bind(before).bind(limit).execute(c).await.map(|_| ()))?;
     let messages = sqlx::AssertSqlSafe(format!("delete from messages where id in ({old})"));
@@ -382,7 +398,8 @@ pub async fn purge_old(tx: &mut Tx, before: Time, limit: i64) -> sqlx::Result<u6
 /// What the database says.
 pub async fn nth_last_message_at(tx: &mut Tx, recipient: &str, n: i64) -> sqlx::Result<Option<Time>> {
     on!(tx, c => sqlx::query_scalar(
-        "select next_attempt_at from messages where recipient = $1 order by next_attempt_at desc limit 1 offset $2")
+        "select next_attempt_at from messages where recipient = $1 and kind = 'reminder'
+         order by next_attempt_at desc limit 1 offset $2")
         .bind(recipient).bind(n).fetch_optional(c).await)
 }
 

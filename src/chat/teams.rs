@@ -1,6 +1,7 @@
 //! Microsoft Teams, through a Workflows web hook that posts an Adaptive Card.
 //!
-//! The hook's address is itself the secret, so an address here is the *name* of a hook in the configuration. Buttons
+//! The hook's address is itself the secret, so an address here is the *name* of a hook in the configuration, with whose
+//! it is behind it (`va/karin`), since several may be told in one channel. Buttons
 //! of a card do not post back through such a hook: they are signed links that land on sign-in.
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use serde_json::{Value, json};
 use super::bucket::{Bucket, Pace};
 use super::signed::Signer;
 use super::wire::{self, Secret, ask, judge_status};
-use super::{Channel, Chat, Message, Receipt, SendError, fence};
+use super::{Channel, Chat, Message, Receipt, SendError, Tried, fence};
 
 /// The largest message that Teams takes, in bytes of JSON.
 pub const CARD_MAX: usize = 28 * 1024;
@@ -56,7 +57,7 @@ impl Teams {
 }
 
 /// The envelope that a Workflows hook takes, with one card in it.
-fn envelope(message: &Message, signer: &Signer) -> Value {
+pub(super) fn envelope(message: &Message, signer: &Signer) -> Value {
     // The link on the last line of the text is a button here.
     let lines = message.text().lines().filter(|line| *line != message.link());
     let body: Vec<Value> =
@@ -88,38 +89,53 @@ fn plain(line: &str) -> String {
     shown
 }
 
+/// What Teams cannot do, told where a person chooses it.
+pub(super) const CANNOT: &[&str] = &[
+    "Knapparna i Teams öppnar Lyhörd, där du loggar in och bekräftar: de kan inte svara direkt.",
+    "Ett meddelande i Teams kan inte ändras efteråt, så en ny påminnelse blir ett nytt meddelande.",
+    "Kvittot säger att flödet tog emot meddelandet, inte att det visades.",
+    "Flödet kan inte skriva i privata kanaler.",
+];
+
 impl Chat for Teams {
     fn channel(&self) -> Channel {
         Channel::Teams
     }
 
     fn cannot(&self) -> &'static [&'static str] {
-        &[
-            "Knapparna i Teams öppnar Lyhörd, där du loggar in och bekräftar: de kan inte svara direkt.",
-            "Ett meddelande i Teams kan inte ändras efteråt, så en ny påminnelse blir ett nytt meddelande.",
-            "Kvittot säger att flödet tog emot meddelandet, inte att det visades.",
-            "Flödet kan inte skriva i privata kanaler.",
-        ]
+        CANNOT
+    }
+
+    fn can_edit(&self) -> bool {
+        false
+    }
+
+    async fn try_account(&self) -> Result<Tried, SendError> {
+        Ok(Tried::CannotBeAsked)
     }
 
     async fn send(&self, address: &str, message: &Message, _key: &str) -> Result<Receipt, SendError> {
         fence(Channel::Teams, message)?;
-        let hook =
-            self.hooks.get(address).ok_or_else(|| SendError::Never("no such hook in the configuration".into()))?;
+        let name = address.split_once('/').map_or(address, |(name, _)| name);
+        let hook = self.hooks.get(name).ok_or_else(|| SendError::Never("no such hook in the configuration".into()))?;
         let body = envelope(message, &self.signer).to_string();
         if body.len() > CARD_MAX {
             return Err(SendError::Never("the message is too large for Teams".to_owned()));
         }
-        self.bucket.take(address).await?;
+        self.bucket.take(name).await?;
         let request = self.client.post(hook.reveal()).header("content-type", "application/json").body(body);
         let reply = ask(request).await?;
-        if let Err(error) = judge_status(&reply) {
-            if let SendError::Later { retry_after: Some(span) } = error {
-                self.bucket.hush(span);
+        match judge_status(&reply) {
+            Ok(()) => Ok(Receipt { external_id: String::new() }),
+            // The signature is part of one hook's address: the other hooks work.
+            Err(SendError::OutOfOrder(why)) => Err(SendError::Never(why)),
+            Err(error) => {
+                if let SendError::Later { retry_after: Some(span) } = error {
+                    self.bucket.hush(span);
+                }
+                Err(error)
             }
-            return Err(error);
         }
-        Ok(Receipt { external_id: String::new() })
     }
 
     async fn edit(&self, _address: &str, _id: &str, _message: &Message, _key: &str) -> Result<Receipt, SendError> {

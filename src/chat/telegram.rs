@@ -10,7 +10,7 @@ use url::Url;
 
 use super::bucket::{Bucket, Pace};
 use super::wire::{self, Secret};
-use super::{Channel, Chat, Message, Receipt, SendError, fence};
+use super::{Channel, Chat, Message, Receipt, SendError, Tried, fence};
 
 /// What Telegram lets a bot send in a second, to all chats together (its FAQ; the exact limits are unpublished).
 pub const PER_SECOND: u32 = 30;
@@ -101,7 +101,7 @@ pub(super) fn meaning_of(error: &RequestError) -> SendError {
             ApiError::BotKicked | ApiError::BotKickedFromSupergroup | ApiError::GroupDeactivated => {
                 never("the bot is no longer in the group")
             }
-            ApiError::InvalidToken => never("Telegram does not know the bot's token"),
+            ApiError::InvalidToken => SendError::OutOfOrder("Telegram does not know the bot's token".to_owned()),
             ApiError::MessageIsTooLong | ApiError::EditedMessageIsTooLong | ApiError::RequestEntityTooLarge => {
                 never("the message is too long")
             }
@@ -167,6 +167,15 @@ fn within_bound(text: &str) -> String {
     format!("{kept}…\n{link}")
 }
 
+/// What leaves for a chat, whatever it is called.
+#[cfg(test)]
+pub(super) fn payload(message: &Message) -> serde_json::Value {
+    serde_json::json!({
+        "text": within_bound(message.text()), "link_preview_options": { "is_disabled": without_preview().is_disabled },
+        "reply_markup": keyboard(message, button_link(message.link())),
+    })
+}
+
 fn chat_id(address: &str) -> Result<ChatId, SendError> {
     address.parse().map(ChatId).map_err(|_| SendError::Never("the address is not a Telegram chat".to_owned()))
 }
@@ -181,17 +190,25 @@ pub(super) fn without_preview() -> LinkPreviewOptions {
     }
 }
 
+/// What Telegram cannot do, told where a person chooses it.
+pub(super) const CANNOT: &[&str] = &[
+    "Telegram ligger utanför kommunens kontroll: där står bara hur många ärenden som väntar, när och ärendets nummer.",
+    "Om förbindelsen bryts mitt i kan samma påminnelse komma två gånger.",
+    "Telegram berättar inte om meddelandet är läst.",
+];
+
 impl Chat for Telegram {
     fn channel(&self) -> Channel {
         Channel::Telegram
     }
 
     fn cannot(&self) -> &'static [&'static str] {
-        &[
-            "Telegram ligger utanför kommunens kontroll: där står bara hur många ärenden som väntar, när och ärendets nummer.",
-            "Om förbindelsen bryts mitt i kan samma påminnelse komma två gånger.",
-            "Telegram berättar inte om meddelandet är läst.",
-        ]
+        CANNOT
+    }
+
+    async fn try_account(&self) -> Result<Tried, SendError> {
+        let asked = self.call(self.bot.get_me().into_future()).await?;
+        asked.map(|_| Tried::Accepted).map_err(|error| meaning_of(&error))
     }
 
     async fn send(&self, address: &str, message: &Message, _key: &str) -> Result<Receipt, SendError> {

@@ -25,7 +25,7 @@ use teloxide::{Bot, RequestError};
 use url::Url;
 
 use super::command::MENU;
-use super::hear::{AT_ONCE, Hear, Keep, in_time, pause};
+use super::hear::{AT_ONCE, Hear, Keep, in_time};
 use super::telegram::{Telegram, TelegramAccount, bot, meaning_of, without_preview};
 use super::wire::Secret;
 use super::{Answer, Buttons, Channel, SendError, Speaker, Verdict, button};
@@ -130,25 +130,6 @@ impl<H: Hear> TelegramEar<H> {
             keep.keep(&after.to_string()).await.map_err(|_| SendError::later())?;
         }
         Ok(updates.len())
-    }
-
-    /// Rounds without end; the caller drops it to stop. A failed round is followed by a growing pause.
-    pub async fn listen(&self, keep: &impl Keep) {
-        let mut failures = 0u32;
-        while let Err(error) = self.open_poll().await {
-            failures = failures.saturating_add(1);
-            pause(Channel::Telegram, &error, failures).await;
-        }
-        failures = 0;
-        loop {
-            match self.round(keep, POLL_WAIT).await {
-                Ok(_) => failures = 0,
-                Err(error) => {
-                    failures = failures.saturating_add(1);
-                    pause(Channel::Telegram, &error, failures).await;
-                }
-            }
-        }
     }
 
     /// Hears one update and answers it. An update that is nothing for us is let go.

@@ -91,7 +91,7 @@ async fn an_unknown_chat_and_a_wrong_token_are_never() {
     assert_eq!(unknown, Err(SendError::Never("the chat does not exist".into())));
     let base = serve(app(fake)).await;
     let stranger = Telegram::new(&TelegramAccount { token: Secret::new("1:wrong"), ..account(base) }).unwrap();
-    assert_eq!(say(&stranger).await, Err(SendError::Never("Telegram does not know the bot's token".into())));
+    assert_eq!(say(&stranger).await, Err(SendError::OutOfOrder("Telegram does not know the bot's token".into())));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::AsyncWriteExt;
 
-use super::{Channel, Chat, Message, Receipt, SendError, fence};
+use super::{Channel, Chat, Message, Receipt, SendError, Tried, fence};
 
 /// Prints messages on standard output.
 #[derive(Debug, Default)]
@@ -48,6 +48,10 @@ impl Chat for Terminal {
 
     fn cannot(&self) -> &'static [&'static str] {
         &["Terminalen når ingen: den är till för att visa hur Lyhörd fungerar.", "Knapparna går inte att trycka på."]
+    }
+
+    async fn try_account(&self) -> Result<Tried, SendError> {
+        Ok(Tried::Accepted)
     }
 
     async fn send(&self, address: &str, message: &Message, _key: &str) -> Result<Receipt, SendError> {

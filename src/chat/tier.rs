@@ -162,7 +162,7 @@ impl Links {
     /// Where a person chooses how she is told.
     #[must_use]
     pub fn profile(&self) -> String {
-        format!("{}/min-sida", self.base)
+        format!("{}/min-profil", self.base)
     }
 
     /// The page of what we read, which asks for sign-in.
@@ -238,6 +238,9 @@ impl MessageC {
     }
 
     pub(super) fn lead(&self) -> String {
+        if self.count == 0 {
+            return "Här väntar inget mer på dig.".to_owned();
+        }
         format!("Du har {} att hantera i Lyhörd. Tidigast förfaller {}.", cases_in_words(self.count), self.due)
     }
 

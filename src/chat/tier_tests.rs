@@ -1,5 +1,5 @@
-//! The rules of tier A, B and C as properties. Rule 4, no link preview, is tested where previews are made: in the
-//! voices (Telegram, Slack) and on the pages that links lead to.
+//! The rules of tier A, B and C as properties of the message; `wire_rules_tests.rs` has them on what leaves for each
+//! service, and the pages that links lead to have a test of their own that they tell a preview nothing.
 
 use proptest::prelude::*;
 
@@ -200,14 +200,14 @@ prop_compose! {
     }
 }
 
-fn drawn() -> impl Strategy<Value = (String, Sample)> {
+pub(crate) fn drawn() -> impl Strategy<Value = (String, Sample)> {
     post().prop_flat_map(|post| {
         cases(post.clone()).prop_map(move |cases| (post.clone(), Sample { cases, links: base(), vocabulary: words() }))
     })
 }
 
 /// Runs of four words.
-fn four_grams(text: &str) -> BTreeSet<Vec<String>> {
+pub(crate) fn four_grams(text: &str) -> BTreeSet<Vec<String>> {
     let words: Vec<String> =
         text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase).collect();
     words.windows(4).map(<[String]>::to_vec).collect()
@@ -224,7 +224,7 @@ fn luhn(digits: &[u32]) -> bool {
 }
 
 /// Handles, e-mail addresses, telephone numbers and personnummer (also samordningsnummer) outside links.
-fn identities(text: &str) -> Vec<String> {
+pub(crate) fn identities(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     for word in text.split_whitespace().filter(|word| !word.starts_with("http")) {
         let digits: Vec<u32> = word.chars().filter_map(|c| c.to_digit(10)).collect();

@@ -11,8 +11,8 @@ use super::slack::Slack;
 use super::teams::Teams;
 use super::telegram::Telegram;
 use super::terminal::Terminal;
-use super::tier::Links;
-use super::{Channel, Chat, Message, Receipt, SendError};
+use super::tier::{Links, Tier};
+use super::{Channel, Chat, Message, Receipt, SendError, Tried};
 
 /// Why the voices could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +71,14 @@ impl Chat for Voice {
         each!(self, voice => voice.send(address, message, key).await)
     }
 
+    async fn try_account(&self) -> Result<Tried, SendError> {
+        each!(self, voice => voice.try_account().await)
+    }
+
+    fn can_edit(&self) -> bool {
+        each!(self, voice => voice.can_edit())
+    }
+
     async fn edit(&self, address: &str, id: &str, message: &Message, key: &str) -> Result<Receipt, SendError> {
         each!(self, voice => voice.edit(address, id, message, key).await)
     }
@@ -121,9 +129,24 @@ impl Voices {
         self.on.iter().find(|voice| voice.channel() == channel)
     }
 
+    /// The most that may be said through a channel to an address: outside our own domains a letter says no more than
+    /// a service outside our control.
+    #[must_use]
+    pub fn tier(&self, channel: Channel, address: &str) -> Tier {
+        match self.of(channel) {
+            Some(Voice::Email(email)) if !email.is_inside(address) => Tier::C,
+            _ => channel.tier(),
+        }
+    }
+
     /// The channels that are on, in the order of the settings.
     pub fn channels(&self) -> impl Iterator<Item = Channel> {
         self.on.iter().map(Chat::channel)
+    }
+
+    /// Every voice that is on, in the order of the settings.
+    pub fn all(&self) -> impl Iterator<Item = &Voice> {
+        self.on.iter()
     }
 
     /// What reads the links behind the buttons of Teams and e-mail.
@@ -148,13 +171,31 @@ impl Voices {
             None => Err(SendError::Never(format!("{} is not configured", channel.slug()))),
         }
     }
+
+    /// Lets an earlier message say something else, through the channel's voice.
+    ///
+    /// # Errors
+    /// As the voice says; [`SendError::Never`] when the channel is off.
+    pub async fn edit(
+        &self,
+        channel: Channel,
+        address: &str,
+        id: &str,
+        message: &Message,
+        key: &str,
+    ) -> Result<Receipt, SendError> {
+        match self.of(channel) {
+            Some(voice) => voice.edit(address, id, message, key).await,
+            None => Err(SendError::Never(format!("{} is not configured", channel.slug()))),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::chat::tier::tests::{one_case, sample};
-    use crate::chat::tier::{self, Occasion, Tier};
+    use crate::chat::tier::{self, Occasion};
     use crate::chat::wire::Secret;
 
     fn voices(terminal: bool) -> Voices {

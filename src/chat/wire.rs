@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use reqwest::StatusCode;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use super::SendError;
 
@@ -69,7 +69,7 @@ pub fn client(timeout: Duration) -> Result<reqwest::Client, reqwest::Error> {
 pub struct Reply {
     /// HTTP status.
     pub status: StatusCode,
-    /// From `Retry-After`, when it is there in seconds.
+    /// From `Retry-After`, in seconds or as a date.
     pub retry_after: Option<Duration>,
     /// The body as JSON; null when it is none.
     pub body: serde_json::Value,
@@ -102,9 +102,19 @@ pub async fn ask_within(request: reqwest::RequestBuilder, most: usize) -> Result
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
-    let seconds: f64 = text.trim().parse().ok()?;
-    Duration::try_from_secs_f64(seconds).ok().map(|wait| wait.min(RETRY_MAX))
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = if let Ok(seconds) = text.parse() {
+        Duration::try_from_secs_f64(seconds).ok()?
+    } else {
+        // A date is read against the service's own clock, so that ours does not matter.
+        let until = date(text)?.duration_since(date(headers.get(DATE)?.to_str().ok()?)?);
+        Duration::try_from(until).unwrap_or_default()
+    };
+    Some(wait.min(RETRY_MAX))
+}
+
+fn date(text: &str) -> Option<jiff::Timestamp> {
+    jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()
 }
 
 /// What an HTTP status means for a message, where the service's body does not say more.
@@ -122,8 +132,10 @@ pub fn judge_status(reply: &Reply) -> Result<(), SendError> {
     if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
         return Err(SendError::Later { retry_after: reply.retry_after });
     }
+    if status == StatusCode::UNAUTHORIZED {
+        return Err(SendError::OutOfOrder("the service does not know our token (401)".to_owned()));
+    }
     let why = match status {
-        StatusCode::UNAUTHORIZED => "the service does not know our token",
         StatusCode::FORBIDDEN => "the service does not let us write there",
         StatusCode::NOT_FOUND | StatusCode::GONE => "the address does not exist",
         StatusCode::PAYLOAD_TOO_LARGE => "the message is too large",
@@ -181,9 +193,28 @@ mod tests {
         let wait = Some(Duration::from_secs(7));
         assert_eq!(judge_status(&reply(429, Some(7))), Err(SendError::Later { retry_after: wait }));
         assert_eq!(judge_status(&reply(502, None)), Err(SendError::later()));
-        for status in [400, 401, 403, 404, 413] {
+        assert!(matches!(judge_status(&reply(401, None)), Err(SendError::OutOfOrder(_))), "our token, not her address");
+        for status in [400, 403, 404, 413] {
             assert!(matches!(judge_status(&reply(status, None)), Err(SendError::Never(_))), "{status}");
         }
+    }
+
+    #[test]
+    fn a_wait_is_read_in_seconds_and_as_a_date_by_the_service_s_own_clock() {
+        let read = |wait: &str, date: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, wait.parse().unwrap());
+            if let Some(date) = date {
+                headers.insert(DATE, date.parse().unwrap());
+            }
+            retry_after(&headers).map(|wait| wait.as_secs())
+        };
+        assert_eq!(read("37", None), Some(37));
+        let now = Some("Mon, 23 Nov 2026 07:00:00 GMT");
+        assert_eq!(read("Mon, 23 Nov 2026 07:02:00 GMT", now), Some(120));
+        assert_eq!(read("Tue, 23 Nov 2027 07:02:00 GMT", now), Some(86_400), "bounded");
+        assert_eq!(read("Mon, 23 Nov 2026 07:02:00 GMT", None), None);
+        assert_eq!(read("snart", now), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 pub mod acts;
 pub mod correction_acts;
+pub mod press;
 pub mod store;
 
 use crate::case::{CaseState, InvalidTransition};

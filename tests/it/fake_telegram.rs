@@ -60,6 +60,9 @@ struct Inner {
     last_message: i64,
     webhook: Option<(String, String)>,
     calls: Vec<String>,
+    down: bool,
+    turned_away: usize,
+    forgotten: VecDeque<(i64, Value)>,
 }
 
 /// The server's memory, shared by all its handlers.
@@ -92,6 +95,30 @@ impl FakeTelegram {
     /// The chat's next call meets `fault`; several are met in order.
     pub fn fault(&self, chat: i64, fault: Fault) {
         self.inner().faults.entry(chat).or_default().push_back(fault);
+    }
+
+    /// Answers nothing but 502 for as long as it is down.
+    pub fn down(&self, down: bool) {
+        self.inner().down = down;
+    }
+
+    /// Requests that were turned away while it was down.
+    pub fn turned_away(&self) -> usize {
+        self.inner().turned_away
+    }
+
+    /// The last thing that was said to this chat.
+    pub fn last_said(&self, chat: i64) -> String {
+        let inner = self.inner();
+        inner.sent.iter().rev().find(|sent| sent.chat_id == chat).map(|sent| sent.text.clone()).unwrap_or_default()
+    }
+
+    /// Brings all that has been fetched once more, as Telegram does when it did not learn that it was heard.
+    pub fn repeat(&self) {
+        let mut inner = self.inner();
+        while let Some(update) = inner.forgotten.pop_back() {
+            inner.updates.push_front(update);
+        }
     }
 
     /// Every message as it stands now.
@@ -261,6 +288,10 @@ async fn call(
 ) -> Response {
     if bot.strip_prefix("bot") != Some(&fake.token) {
         return refused(401, "Unauthorized");
+    }
+    if fake.inner().down {
+        fake.inner().turned_away += 1;
+        return (StatusCode::BAD_GATEWAY, "<html>502</html>").into_response();
     }
     let method = method.to_lowercase();
     fake.inner().calls.push(method.clone());
@@ -444,7 +475,13 @@ impl FakeTelegram {
         if self.inner().webhook.is_some() {
             return refused(409, "Conflict: can't use getUpdates method while webhook is active; use deleteWebhook");
         }
-        self.inner().updates.retain(|(id, _)| *id >= offset);
+        {
+            let mut inner = self.inner();
+            while inner.updates.front().is_some_and(|(id, _)| *id < offset) {
+                let gone = inner.updates.pop_front();
+                inner.forgotten.extend(gone);
+            }
+        }
         let news = self.news.notified();
         if self.inner().updates.is_empty() {
             let _ = tokio::time::timeout(wait, news).await;
