@@ -16,10 +16,12 @@ use crate::id::SourceId;
 use crate::queue::{self, Lane, Work};
 use crate::{case, chat, source};
 
+pub mod answer_staff;
 pub mod assign_cases;
 pub mod check_accounts;
 pub mod classify_mentions;
 pub mod deliver_messages;
+pub mod edit_messages;
 pub mod hear_staff;
 pub mod keep_posts;
 pub mod open_cases;
@@ -27,6 +29,7 @@ pub mod poll_source;
 pub mod purge;
 pub mod remind_staff;
 pub mod sweep;
+pub mod tell_of_voices;
 pub mod warn_keepers;
 pub mod watch_over;
 pub mod write_messages;
@@ -65,6 +68,8 @@ pub enum Job {
     AssignCases,
     /// Decides who is told what now, and writes it into the outbox.
     RemindStaff,
+    /// Lets earlier messages say how it is now.
+    EditMessages,
     /// Sends what the outbox holds.
     DeliverMessages,
     /// Finds facts that no job took; cleans the queue.
@@ -85,6 +90,7 @@ impl Job {
             Self::OpenCases => ("open_cases", None, Lane::River),
             Self::AssignCases => ("assign_cases", None, Lane::River),
             Self::RemindStaff => ("remind_staff", None, Lane::River),
+            Self::EditMessages => ("edit_messages", None, Lane::River),
             Self::DeliverMessages => ("deliver_messages", None, Lane::Speak),
             Self::Sweep => ("sweep", None, Lane::River),
             Self::Purge => ("purge", None, Lane::River),
@@ -101,6 +107,7 @@ impl Job {
             ("open_cases", _) => Self::OpenCases,
             ("assign_cases", _) => Self::AssignCases,
             ("remind_staff", _) => Self::RemindStaff,
+            ("edit_messages", _) => Self::EditMessages,
             ("deliver_messages", _) => Self::DeliverMessages,
             ("sweep", _) => Self::Sweep,
             ("purge", _) => Self::Purge,
@@ -138,6 +145,7 @@ impl Job {
             Self::OpenCases => open_cases::run(app, now).await,
             Self::AssignCases => assign_cases::run(app, now).await,
             Self::RemindStaff => remind_staff::run(app, now).await,
+            Self::EditMessages => edit_messages::run(app, now).await,
             Self::DeliverMessages => deliver_messages::run(app).await,
             Self::Sweep => sweep::run(app, now).await,
             Self::Purge => purge::run(app, now).await,
@@ -192,6 +200,7 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     let polls = source::store::next_due(&mut tx).await?;
     let messages = chat::store::next_due(&mut tx).await?;
     let unassigned = case::store::first_unassigned(&mut tx).await?;
+    let stale = chat::outbox_store::next_stale(&mut tx).await?;
     drop(tx);
 
     let look_due = looks.is_some_and(|at| at <= now);
@@ -209,6 +218,10 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     // A page that corrects a judgement leaves its case to be given out anew, and rings.
     if let Some(case) = unassigned {
         Job::AssignCases.enqueue_once(&mut tx, &key("assign", Time(case.0), now), now).await?;
+    }
+    if let Some((message, revisions, newest)) = stale {
+        let key = format!("edit:{message}:{revisions}:{newest}:{}", now.0.div_euclid(1_000));
+        Job::EditMessages.enqueue_once(&mut tx, &key, now).await?;
     }
     let sweep = every("sweep", SWEEP_EVERY, now);
     Job::Sweep.enqueue_once(&mut tx, &sweep.0, now).await?;
@@ -229,7 +242,8 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
 /// What the database says.
 pub async fn something_due(tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
     let due = [case::store::next_look(tx).await?, source::store::next_due(tx).await?, chat::store::next_due(tx).await?];
-    Ok(due.into_iter().flatten().any(|at| at <= now) || case::store::first_unassigned(tx).await?.is_some())
+    let (unassigned, stale) = (case::store::first_unassigned(tx).await?, chat::outbox_store::next_stale(tx).await?);
+    Ok(unassigned.is_some() || stale.is_some() || due.into_iter().flatten().any(|at| at <= now))
 }
 
 /// One piece of work for what is due since `at`, and another each second that it stays due.

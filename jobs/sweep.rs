@@ -7,10 +7,13 @@ use crate::clock::Time;
 use crate::jobs::Job;
 use crate::source::channel_store;
 use crate::source::rhythm::{HISTORY_HOURS, hour_of};
-use crate::{queue, web};
+use crate::{chat, queue, web};
 
 /// Finished work is kept this long, so that a key that comes again is known.
 const KEEP_WORK: Duration = Duration::from_hours(24);
+
+/// What chats have brought us is kept this long: Telegram repeats an update for a day, the others for minutes.
+const KEEP_HEARD: Duration = Duration::from_hours(7 * 24);
 
 /// Enqueues each batch job once: a job that finds nothing costs one query, and a fact that was left behind by a
 /// crash waits no longer than to the next sweep.
@@ -27,7 +30,8 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     }
     channel_store::unwatch(&mut tx, now).await?;
     channel_store::forget_hours(&mut tx, hour_of(now) - 2 * HISTORY_HOURS).await?;
-    web::store::sweep(&mut tx, now, now.minus(web::throttle::WINDOW)).await?;
+    chat::outbox_store::forget_heard(&mut tx, now.minus(KEEP_HEARD)).await?;
+    web::store::sweep(&mut tx, now, now.minus(web::throttle::WINDOW.max(chat::bind::TRIES_WITHIN))).await?;
     let machine_now = crate::clock::Clock::System.now();
     let gone = queue::clean(&mut tx, machine_now.minus(KEEP_WORK)).await?;
     tx.commit().await?;

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::app::App;
+use crate::case;
 use crate::case::store::CaseRow;
-use crate::case::{self, CaseState};
-use crate::chat::button::{Standing, Step};
+use crate::chat::button::Standing;
+use crate::chat::choice::{self, Way};
+use crate::chat::outbox_store::Health;
 use crate::chat::store::VoiceRow;
 use crate::chat::tier::{CaseFact, Level, ReminderFacts, is_protected};
 use crate::chat::{self, Act, Channel, Nonce};
@@ -24,92 +26,130 @@ const BURST: i64 = 5;
 /// How many cases a message can name.
 const NAMED: i64 = 10;
 
+/// What is known of the ways to people when messages are written.
+pub(super) struct Ways {
+    rows: Vec<VoiceRow>,
+    ill: Vec<Health>,
+}
+
+impl Ways {
+    /// Reads everyone's voices and how each service is.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub(super) async fn load(tx: &mut Tx) -> sqlx::Result<Self> {
+        Ok(Self { rows: chat::store::voices(tx).await?, ill: chat::outbox_store::ill(tx).await? })
+    }
+
+    /// The voice that speaks to this person now.
+    pub(super) fn to(&self, app: &App, staff: &str, now: Time) -> Option<Way> {
+        let email = app.config.organisation.staff_at(staff, now).map(|staff| staff.email.as_str());
+        let on = |channel| app.voices.of(channel).is_some();
+        choice::choose(staff, &self.rows, &self.ill, email, on, now)
+    }
+}
+
 /// Puts what has been decided into messages: one to a person, about all her cases. Returns whether any was written.
 pub(super) async fn write_messages(app: &App, tx: &mut Tx, now: Time) -> anyhow::Result<bool> {
     let waiting = chat::store::unwritten(tx, WRITTEN_AT_A_TIME).await?;
     if waiting.is_empty() {
         return Ok(false);
     }
-    let voices = chat::store::voices(tx).await?;
+    let ways = Ways::load(tx).await?;
     let mut by_person: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
     for (reminder, _, recipient, _) in &waiting {
         by_person.entry(recipient).or_default().push(*reminder);
     }
     let mut wrote = false;
     for (recipient, reminders) in by_person {
-        let voice = voices.iter().find(|voice| voice.staff == recipient && usable(app, voice));
-        let message = match voice {
-            None => MessageId(0),
-            Some(voice) => {
+        let open = match ways.to(app, recipient, now) {
+            None => None,
+            Some(way) => {
                 wrote = true;
                 match chat::store::open_message(tx, recipient).await? {
-                    Some(open) => open.id,
-                    None => new_message(app, tx, voice, now).await?,
+                    Some(open) => {
+                        let channel = Channel::from_slug(&open.voice).unwrap_or(way.channel);
+                        Some((open.id, Way { channel, address: open.address }))
+                    }
+                    None => Some((new_message(app, tx, recipient, &way, now).await?, way)),
                 }
             }
         };
+        let message = open.as_ref().map_or(MessageId(0), |(message, _)| *message);
         chat::store::carry(tx, &reminders, message).await?;
-        if let Some(voice) = voice {
-            compose(app, tx, voice, message, now).await?;
+        if let Some((message, way)) = open {
+            chat::outbox_store::overtake(tx, &reminders, message).await?;
+            compose(app, tx, recipient, &way, message, now).await?;
         }
     }
     Ok(wrote)
 }
 
-fn usable(app: &App, voice: &VoiceRow) -> bool {
-    voice.failed_at.is_none()
-        && Channel::from_slug(&voice.voice).is_some_and(|channel| app.voices.of(channel).is_some())
-}
-
 /// An empty message to one person, at a pace that she can bear.
-async fn new_message(app: &App, tx: &mut Tx, voice: &VoiceRow, now: Time) -> sqlx::Result<MessageId> {
-    let nth = chat::store::nth_last_message_at(tx, &voice.staff, BURST - 1).await?;
+async fn new_message(app: &App, tx: &mut Tx, recipient: &str, way: &Way, now: Time) -> sqlx::Result<MessageId> {
+    let nth = chat::store::nth_last_message_at(tx, recipient, BURST - 1).await?;
     let at = nth.map_or(now, |nth| now.max(nth.plus(app.clock.told(BREATH))));
-    chat::store::put_message(tx, &voice.staff, &voice.voice, &voice.address, "", now, at).await
+    chat::store::put_message(tx, recipient, way.channel.slug(), &way.address, "", now, at).await
 }
 
 /// Lets a message say what its open cases want said. Danger does not wait for a pace.
-async fn compose(app: &App, tx: &mut Tx, voice: &VoiceRow, message: MessageId, now: Time) -> anyhow::Result<()> {
+async fn compose(
+    app: &App,
+    tx: &mut Tx,
+    recipient: &str,
+    way: &Way,
+    message: MessageId,
+    now: Time,
+) -> anyhow::Result<()> {
     let (count, earliest) = chat::store::extent(tx, message).await?;
     let rows = case::store::of_message(tx, message, NAMED).await?;
-    let channel = Channel::from_slug(&voice.voice).unwrap_or(Channel::Terminal);
-    let facts: Vec<CaseFact> = rows.iter().map(|row| case_fact(app, row, now)).collect();
-    let facts = ReminderFacts {
-        cases: &facts,
-        count: usize::try_from(count).unwrap_or(rows.len()),
-        earliest_due_at: earliest.unwrap_or(now),
-        links: &app.links,
-        vocabulary: &app.vocabulary,
-        now,
+    let count = usize::try_from(count).unwrap_or(rows.len());
+    let said = say(app, way, &rows, count, earliest, now);
+    let said = match rows.as_slice() {
+        [row] if count == 1 => said.with_buttons(&new_buttons(tx, recipient, row, now).await?),
+        _ => said,
     };
-    let mut said = chat::tier::message(channel.tier(), chat::tier::Occasion::Reminder, &facts);
-    if let ([row], 1) = (rows.as_slice(), count) {
-        let stood = serde_json::to_string(&standing(row))?;
-        let mut acts = Vec::new();
-        for act in [Act::Take, Act::Later, Act::HandOver] {
-            let nonce = Nonce::random();
-            chat::store::put_button(tx, nonce.as_str(), row.id, &voice.staff, act.slug(), &stood, now).await?;
-            acts.push((act, nonce));
-        }
-        said = said.with_buttons(&acts);
-    }
     let acute = rows.iter().any(|row| row.urgency == Urgency::Acute.slug());
     chat::store::rewrite(tx, message, &serde_json::to_string(&said)?, acute.then_some(now)).await?;
     Ok(())
 }
 
-/// How a case stands, as far as a button is concerned.
-#[must_use]
-pub fn standing(row: &CaseRow) -> Standing {
-    let step = match CaseState::from_slug(&row.state) {
-        Some(CaseState::Open) | None => Step::Open,
-        Some(CaseState::Assigned) => Step::Assigned,
-        Some(CaseState::Accepted) => Step::Accepted,
-        Some(CaseState::Answered) => Step::Answered,
-        Some(CaseState::Referred) => Step::Referred,
-        Some(CaseState::Dismissed) => Step::Dismissed,
+/// The most that may be said about these cases by this way.
+pub(super) fn say(
+    app: &App,
+    way: &Way,
+    rows: &[CaseRow],
+    count: usize,
+    earliest: Option<Time>,
+    now: Time,
+) -> chat::Message {
+    let facts: Vec<CaseFact> = rows.iter().map(|row| case_fact(app, row, now)).collect();
+    let facts = ReminderFacts {
+        cases: &facts,
+        count,
+        earliest_due_at: earliest.unwrap_or(now),
+        links: &app.links,
+        vocabulary: &app.vocabulary,
+        now,
     };
-    Standing { step, holder: row.owner.clone(), round: row.round }
+    chat::tier::message(app.voices.tier(way.channel, &way.address), chat::tier::Occasion::Reminder, &facts)
+}
+
+/// Buttons for one case as it stands, made for one person.
+pub(super) async fn new_buttons(
+    tx: &mut Tx,
+    recipient: &str,
+    row: &CaseRow,
+    now: Time,
+) -> anyhow::Result<Vec<(Act, Nonce)>> {
+    let stood = serde_json::to_string(&Standing::of(row))?;
+    let mut acts = Vec::new();
+    for act in Act::ALL {
+        let nonce = Nonce::random();
+        chat::store::put_button(tx, nonce.as_str(), row.id, recipient, act.slug(), &stood, now).await?;
+        acts.push((act, nonce));
+    }
+    Ok(acts)
 }
 
 fn case_fact(app: &App, row: &CaseRow, now: Time) -> CaseFact {
