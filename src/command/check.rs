@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::{FOUND_WRONG, Place};
 use crate::app::App;
+use crate::chat::{Chat as _, SendError, Tried};
 use crate::config::Config;
 use crate::config_or_leave;
 use crate::source::store::SourceRow;
@@ -52,8 +53,20 @@ async fn try_all(config: Config, place: &Place) -> anyhow::Result<ExitCode> {
         blind += usize::from(!found.ok);
         println!("Kontot {} ({}): {}", account.handle, account.channel, found.says);
     }
-    for channel in app.voices.channels() {
-        println!("{}: inställd", channel.swedish());
+    for voice in app.voices.all() {
+        let name = voice.channel().swedish();
+        match voice.try_account().await {
+            Ok(Tried::Accepted) => println!("{name}: tjänsten svarar och godtar oss"),
+            Ok(Tried::CannotBeAsked) => println!("{name}: inställd (går bara att prova med ett prov på Min profil)"),
+            Err(SendError::OutOfOrder(why)) => {
+                blind += 1;
+                println!("{name}: tjänsten godtar oss inte ({why})");
+            }
+            Err(fault) => {
+                blind += 1;
+                println!("{name}: tjänsten svarar inte som den ska ({fault})");
+            }
+        }
     }
     Ok(if blind > 0 { ExitCode::from(FOUND_WRONG) } else { ExitCode::SUCCESS })
 }

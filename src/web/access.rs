@@ -59,11 +59,16 @@ pub const TABLE: &[(Method, &str, Who)] = &[
     (Method::GET, "/journal", AUDITORS),
     (Method::GET, "/min-profil", Who::SignedIn),
     (Method::POST, "/min-profil/kod", Who::SignedIn),
+    (Method::POST, "/min-profil/adress", Who::SignedIn),
+    (Method::POST, "/min-profil/bekrafta", Who::SignedIn),
     (Method::POST, "/min-profil/rost", Who::SignedIn),
     (Method::POST, "/min-profil/franvaro", Who::SignedIn),
     (Method::POST, "/min-profil/tillbaka", Who::SignedIn),
     (Method::POST, "/min-profil/tyst", Who::SignedIn),
     (Method::POST, "/min-profil/ljud", Who::SignedIn),
+    (Method::GET, "/chattar", WATCHERS),
+    (Method::GET, "/knapp/{token}", Who::Everyone),
+    (Method::POST, "/knapp/{token}", Who::SignedIn),
     (Method::GET, "/handelser", Who::SignedIn),
     (Method::GET, "/sa-bevakar-vi", Who::Everyone),
     (Method::GET, "/tillganglighet", Who::Everyone),
@@ -74,6 +79,23 @@ pub const TABLE: &[(Method, &str, Who)] = &[
     (Method::GET, "/health/ready", Who::Everyone),
     (Method::GET, "/metrics", Who::Measurer),
 ];
+
+/// Addresses that services post to. They stand outside the table because there is no session: each request carries a
+/// proof of its own, all begin with [`crate::chat::hook_listen::PREFIX`], and all are bounded in size and number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// Telegram's updates: the secret that we gave it, in a header.
+    Telegram,
+    /// Slack's presses, commands and messages: its signature over the raw body, at most five minutes old.
+    Slack,
+    /// Mattermost's presses (our own seal, which never reaches a client) and commands (the token of the command).
+    Mattermost,
+}
+
+impl Hook {
+    /// Every such address.
+    pub const ALL: [Self; 3] = [Self::Telegram, Self::Slack, Self::Mattermost];
+}
 
 /// Who may call an address as the router knows it; nothing when it does not stand in the table.
 #[must_use]
@@ -192,6 +214,13 @@ mod tests {
         assert_eq!(who(&Method::GET, "/hemligt"), None);
         assert_eq!(who(&Method::DELETE, "/arende/{id}"), None);
         assert_eq!(who(&Method::HEAD, "/inkorg"), who(&Method::GET, "/inkorg"));
+    }
+
+    #[test]
+    fn no_page_stands_where_services_post() {
+        for (method, path, _) in TABLE {
+            assert!(!path.starts_with(crate::chat::hook_listen::PREFIX), "{method} {path}");
+        }
     }
 
     #[test]

@@ -49,6 +49,8 @@ pub struct Frame {
     pub csrf: String,
     /// What just happened.
     pub notice: Option<Notice>,
+    /// Voices that do not work, and what that means for the reader.
+    pub outages: Vec<String>,
     /// Hash of stylesheet and script, so that a new version is fetched at once and an old one kept for long.
     pub assets: &'static str,
 }
@@ -58,6 +60,7 @@ const ROOMS: &[(&str, &str)] = &[
     ("/inkorg", "Inkorg"),
     ("/mina", "Mina ärenden"),
     ("/kallor", "Källor"),
+    ("/chattar", "Chattar"),
     ("/uppfoljning", "Uppföljning"),
     ("/journal", "Journal"),
 ];
@@ -78,6 +81,7 @@ impl Frame {
         };
         let health = crate::source::store::health_counts(tx).await?;
         let amiss: i64 = health.iter().filter(|(slug, _)| slug != "ok").map(|(_, n)| n).sum();
+        let ill = crate::chat::outbox_store::ill(tx).await?;
         let rooms = ROOMS
             .iter()
             .filter(|(href, _)| who(&Method::GET, href).is_some_and(|who| lets_in(who, &person.roles)))
@@ -88,6 +92,7 @@ impl Frame {
                     "/inkorg" if waiting > 0 => number(waiting),
                     "/mina" if mine > 0 => number(mine),
                     "/kallor" if amiss > 0 => format!("{} ur\u{a0}funktion", number(amiss)),
+                    "/chattar" if !ill.is_empty() => format!("{}\u{a0}nere", ill.len()),
                     _ => String::new(),
                 },
                 here: *href == here,
@@ -100,6 +105,7 @@ impl Frame {
             name: organisation.name_of_staff(&person.key).to_owned(),
             role,
             csrf: visitor.csrf.clone(),
+            outages: super::chats::outages(&ill, visitor.now),
             ..Self::bare(site, title)
         })
     }
@@ -115,6 +121,7 @@ impl Frame {
             role: String::new(),
             csrf: String::new(),
             notice: None,
+            outages: Vec::new(),
             assets: super::assets::version(),
         }
     }
@@ -144,6 +151,8 @@ pub fn said(code: Option<&str>) -> Option<Notice> {
         "inte-oss" => "Rättat och avskrivet: inlägget handlar inte om oss. Bedömaren lär sig av det.",
         "lasning" => "Källan läses så snart en arbetare är ledig.",
         "sparat" => "Sparat.",
+        "kopplad" => "Chatten är kopplad. Skicka gärna ett prov.",
+        "prov" => "Provet är på väg. Ladda om sidan om en stund så ser du hur det gick.",
         "utloggad" => "Du är utloggad.",
         _ => return None,
     };

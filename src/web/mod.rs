@@ -23,6 +23,7 @@ pub mod access;
 mod assets;
 mod case;
 mod case_acts;
+mod chats;
 mod earlier;
 mod events;
 mod fault;
@@ -34,8 +35,10 @@ mod inbox;
 mod journal_page;
 mod judgement;
 pub mod mask;
+mod my_voices;
 pub mod password;
 mod plot;
+mod press;
 mod profile;
 pub mod secret;
 pub mod sign_in;
@@ -132,12 +135,16 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/uppfoljning.csv", get(follow_up::csv))
         .route("/journal", get(journal_page::show))
         .route("/min-profil", get(profile::show))
-        .route("/min-profil/kod", post(profile::make_code))
-        .route("/min-profil/rost", post(profile::voice))
+        .route("/min-profil/kod", post(my_voices::make_code))
+        .route("/min-profil/adress", post(my_voices::send_code))
+        .route("/min-profil/bekrafta", post(my_voices::confirm))
+        .route("/min-profil/rost", post(my_voices::act))
         .route("/min-profil/franvaro", post(profile::absence))
         .route("/min-profil/tillbaka", post(profile::back_again))
         .route("/min-profil/tyst", post(profile::silence))
         .route("/min-profil/ljud", post(profile::sound))
+        .route("/chattar", get(chats::show))
+        .route("/knapp/{token}", get(press::show).post(press::press))
         .route("/handelser", get(events::stream))
         .route("/sa-bevakar-vi", get(about::watching))
         .route("/tillganglighet", get(about::accessibility))

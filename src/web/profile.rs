@@ -11,37 +11,23 @@ use jiff::civil::Date;
 
 use super::fault::Fault;
 use super::frame::{Frame, Notice, said};
+use super::my_voices::{self, Account, Kind, ShownCode, Voice};
 use super::visitor::Visitor;
 use super::{Site, page, store, words};
 use crate::assignment::start_of;
-use crate::chat::bind::Code;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::journal::{self, Fact};
 use crate::response::NOTE_MAX;
 
-/// How long a code to bind a chat works.
-const CODE_LIFE: Duration = Duration::from_mins(15);
 /// Days of absence in one row: parental leave and then some.
 const ABSENCE_DAYS_MAX: u64 = 550;
 /// Hours of silence at a time, longer is an absence.
 const SILENCE_HOURS_MAX: u32 = 72;
-/// Voices that are bound by typing a code into them.
-const CODED: &[(&str, &str)] =
-    &[("telegram", "Telegram"), ("slack", "Slack"), ("mattermost", "Mattermost"), ("teams", "Teams")];
-
 /// What the address may ask for.
 #[derive(Debug, Default, serde::Deserialize)]
 pub struct Asked {
     sagt: Option<String>,
-}
-
-struct Voice {
-    id: i64,
-    name: String,
-    since: String,
-    fault: Option<String>,
-    first: bool,
 }
 
 struct Span {
@@ -55,17 +41,16 @@ struct Profile {
     frame: Frame,
     name: String,
     unit: String,
-    code: Option<(String, String, String)>,
+    code: Option<ShownCode>,
     voices: Vec<Voice>,
-    kinds: &'static [(&'static str, &'static str)],
+    said: Vec<Kind>,
+    typed: Vec<Kind>,
+    accounts: Vec<Account>,
+    last_resort: Option<String>,
     absences: Vec<Span>,
     silences: Vec<Span>,
     colleagues: Vec<super::inbox::Choice>,
     today: String,
-}
-
-fn voice_name(slug: &str) -> String {
-    CODED.iter().find(|(key, _)| *key == slug).map_or_else(|| words::channel(slug), |(_, name)| (*name).to_owned())
 }
 
 pub(super) async fn show(
@@ -76,28 +61,16 @@ pub(super) async fn show(
     render(&site, &visitor, said(asked.sagt.as_deref()), None).await
 }
 
-async fn render(
+pub(super) async fn render(
     site: &Site,
     visitor: &Visitor,
     notice: Option<Notice>,
-    code: Option<(String, String, String)>,
+    code: Option<ShownCode>,
 ) -> Result<Response, Fault> {
     let organisation = site.organisation();
     let (key, now) = (visitor.person.key.as_str(), visitor.now);
     let mut tx = site.db.read().await?;
-    let voices = crate::chat::store::voices(&mut tx).await?.into_iter().filter(|voice| voice.staff == key);
-    let voices = voices
-        .enumerate()
-        .map(|(place, voice)| Voice {
-            id: voice.id,
-            name: voice_name(&voice.voice),
-            since: words::day(voice.bound_at, now),
-            fault: voice
-                .failed_at
-                .map(|at| format!("Gick inte att nå {}. Koppla den på nytt.", words::moment(at, now))),
-            first: place == 0,
-        })
-        .collect();
+    let voices = my_voices::hers(&mut tx, key, now).await?;
     let absences = crate::assignment::store::absences(&mut tx, now).await?.into_iter().filter(|row| row.staff == key);
     let absences = absences
         .map(|row| {
@@ -130,13 +103,18 @@ async fn render(
         .map(|other| super::inbox::choice(&other.key, &other.name, staff.and_then(|staff| staff.deputy.as_deref())))
         .collect();
     colleagues.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+    let mail_is_on = site.app.voices.of(crate::chat::Channel::Email).is_some();
+    let last_resort = staff.filter(|staff| mail_is_on && !staff.email.is_empty()).map(|staff| staff.email.clone());
     page(&Profile {
         frame,
         name: organisation.name_of_staff(key).to_owned(),
         unit: staff.map_or("", |staff| organisation.name_of_unit(&staff.unit)).to_owned(),
         code,
         voices,
-        kinds: CODED,
+        said: my_voices::said_kinds(site),
+        typed: my_voices::typed_kinds(site),
+        accounts: my_voices::accounts(site),
+        last_resort,
         absences,
         silences,
         colleagues,
@@ -148,65 +126,23 @@ fn saved() -> Response {
     Redirect::to("/min-profil?sagt=sparat").into_response()
 }
 
-async fn refused(site: &Site, visitor: &Visitor, text: &str) -> Result<Response, Fault> {
+pub(super) async fn refused(site: &Site, visitor: &Visitor, text: &str) -> Result<Response, Fault> {
     let notice = Notice { tone: "bad", text: text.to_owned() };
     let response = render(site, visitor, Some(notice), None).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, response).into_response())
 }
 
-async fn tell(mut tx: Tx, visitor: &Visitor, kind: &'static str, body: serde_json::Value) -> Result<(), Fault> {
+pub(super) async fn tell(
+    mut tx: Tx,
+    visitor: &Visitor,
+    kind: &'static str,
+    body: serde_json::Value,
+) -> Result<(), Fault> {
     let actor = visitor.person.key.clone();
     journal::append(&mut tx, &[Fact { at: visitor.now, actor, kind, case: None, mention: None, body }]).await?;
     tx.ring_on_commit("timetable");
     tx.ring_on_commit("web");
     Ok(tx.commit().await?)
-}
-
-/// Which voice a code is for.
-#[derive(Debug, serde::Deserialize)]
-pub struct Wanted {
-    rost: String,
-}
-
-pub(super) async fn make_code(
-    State(site): State<Site>,
-    Extension(visitor): Extension<Visitor>,
-    Form(wanted): Form<Wanted>,
-) -> Result<Response, Fault> {
-    let Some((voice, name)) = CODED.iter().find(|(voice, _)| *voice == wanted.rost) else {
-        return refused(&site, &visitor, "Välj vilken chatt du vill koppla.").await;
-    };
-    let code = Code::random();
-    let until = visitor.now.plus(CODE_LIFE);
-    let mut tx = site.db.write().await?;
-    crate::chat::store::put_code(&mut tx, &code.hash(&site.app.secret), &visitor.person.key, voice, until).await?;
-    tell(tx, &visitor, "voice.code_made", serde_json::json!({ "voice": voice })).await?;
-    render(&site, &visitor, None, Some((code.shown(), (*name).to_owned(), words::clock(until)))).await
-}
-
-/// What is to be done with a voice.
-#[derive(Debug, serde::Deserialize)]
-pub struct OfVoice {
-    id: i64,
-    gor: String,
-}
-
-pub(super) async fn voice(
-    State(site): State<Site>,
-    Extension(visitor): Extension<Visitor>,
-    Form(asked): Form<OfVoice>,
-) -> Result<Response, Fault> {
-    let key = visitor.person.key.as_str();
-    let mut tx = site.db.write().await?;
-    let (done, kind) = match asked.gor.as_str() {
-        "forst" => (store::voice_first(&mut tx, asked.id, key).await?, "voice.ordered"),
-        _ => (crate::chat::store::unbind_voice(&mut tx, asked.id, key).await?, "voice.unbound"),
-    };
-    if !done {
-        return Err(Fault::NotFound);
-    }
-    tell(tx, &visitor, kind, serde_json::json!({})).await?;
-    Ok(saved())
 }
 
 /// A time away.

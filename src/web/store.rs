@@ -233,16 +233,6 @@ pub async fn anybody(tx: &mut Tx) -> sqlx::Result<bool> {
     Ok(first.is_some())
 }
 
-/// Puts one of a person's voices first; false when it is not hers.
-///
-/// # Errors
-/// What the database says.
-pub async fn voice_first(tx: &mut Tx, id: i64, staff: &str) -> sqlx::Result<bool> {
-    on!(tx, c => sqlx::query(
-        "update voices set place = (select min(v.place) - 1 from voices v where v.staff = $2) where id = $1 and staff = $2")
-        .bind(id).bind(staff).execute(c).await.map(|done| done.rows_affected() > 0))
-}
-
 /// Lifts a silence that a person made for herself; false when there is none.
 ///
 /// # Errors
