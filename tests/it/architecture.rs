@@ -27,7 +27,7 @@ const RANKS: [&[&str]; 18] = [
 ];
 
 /// Files of the rooms that may wait, ask or store: adapters. Every other file of a room is pure.
-const ADAPTERS: [&str; 18] = [
+const ADAPTERS: [&str; 19] = [
     "store.rs",
     "telegram.rs",
     "terminal.rs",
@@ -41,6 +41,7 @@ const ADAPTERS: [&str; 18] = [
     "hear.rs",
     "feed_source.rs",
     "acts.rs",
+    "response/press.rs",
     "bucket.rs",
     "chat/mod.rs",
     "_listen.rs",

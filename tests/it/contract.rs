@@ -379,7 +379,7 @@ async fn a_voice_that_fails_frees_its_reminders_for_another() {
         chat::store::voice_moved(&mut tx, "telegram", "42", "-43").await.unwrap();
         assert_eq!(chat::store::open_message(&mut tx, "karin").await.unwrap().unwrap().address, "-43");
         chat::store::give_up(&mut tx, message, "blockerad").await.unwrap();
-        chat::store::voice_failed(&mut tx, "telegram", "-43", "blockerad", NOW).await.unwrap();
+        chat::store::voice_failed(&mut tx, "karin", ("telegram", "-43"), "blockerad", NOW).await.unwrap();
         let voices = chat::store::voices(&mut tx).await.unwrap();
         assert_eq!(
             voices.iter().map(|v| v.voice.as_str()).collect::<Vec<_>>(),
@@ -482,7 +482,8 @@ async fn figures_and_answers_are_the_same_on_both_databases() {
         chat::store::bind_voice(&mut tx, "karin", "telegram", "42", NOW).await.unwrap();
         chat::store::bind_voice(&mut tx, "karin", "matrix", "@k:x", NOW).await.unwrap();
         let last = chat::store::voices(&mut tx).await.unwrap().pop().unwrap();
-        assert!(web::store::voice_first(&mut tx, last.id, "karin").await.unwrap());
+        assert!(!chat::outbox_store::move_up(&mut tx, last.id, "johan").await.unwrap(), "only her own");
+        assert!(chat::outbox_store::move_up(&mut tx, last.id, "karin").await.unwrap());
         assert_eq!(chat::store::voices(&mut tx).await.unwrap()[0].id, last.id);
         let silence =
             reminder::store::put_silence(&mut tx, "person", "karin", NOW, later(60), "möte", "karin").await.unwrap();
@@ -670,6 +671,112 @@ async fn work_is_enqueued_with_its_fact_or_not_at_all() {
         );
         assert_eq!(queue::clean(&mut tx, later(1)).await.unwrap(), 0);
         tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+/// A reminder about `case` to Karin that was sent on Telegram under this name; returns its message.
+async fn a_sent_message(tx: &mut Tx, case: CaseId, stage: &str, external_id: &str) -> lyhord::id::MessageId {
+    reminder::store::put(tx, case, "karin", later(3600), stage, 1, NOW).await.unwrap();
+    let message = chat::store::put_message(tx, "karin", "telegram", "42", "{}", NOW, NOW).await.unwrap();
+    let reminder = chat::store::unwritten(tx, 9).await.unwrap()[0].0;
+    chat::store::carry(tx, &[reminder], message).await.unwrap();
+    chat::outbox_store::overtake(tx, &[reminder], message).await.unwrap();
+    let claimed = chat::store::claim(tx, NOW, later(90), 9).await.unwrap();
+    let row = claimed.iter().find(|row| row.id == message).unwrap();
+    chat::store::said(tx, row, external_id, NOW).await.unwrap();
+    message
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_no_longer_says_how_it_is_is_found_and_changed_once() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let case = an_assigned_case(&mut tx, "n1", "vatten", later(3600)).await;
+        let first = a_sent_message(&mut tx, case, "notice", "tg-1").await;
+        assert_eq!(chat::outbox_store::next_stale(&mut tx).await.unwrap(), None, "it says how it is");
+        let second = a_sent_message(&mut tx, case, "due", "tg-2").await;
+        let stale = chat::outbox_store::stale(&mut tx, 9).await.unwrap();
+        assert_eq!(stale.iter().map(|row| row.id).collect::<Vec<_>>(), [first], "the later one has overtaken it");
+        let told = chat::outbox_store::told(&mut tx, first).await.unwrap();
+        assert_eq!(told, [chat::outbox_store::Told { case_id: case, round: 1, newest: second }]);
+        chat::outbox_store::fresh(&mut tx, first).await.unwrap();
+        let row = case::store::find(&mut tx, case).await.unwrap().unwrap();
+        let change = Change { state: Some("accepted"), accepted_at: Some(NOW), ..Change::default() };
+        assert!(case::store::change(&mut tx, case, row.revision, &change, NOW).await.unwrap());
+        assert_eq!(chat::outbox_store::stale(&mut tx, 9).await.unwrap().len(), 2, "the case has moved");
+        assert_eq!(chat::outbox_store::shown(&mut tx, first).await.unwrap().as_deref(), Some("{}"));
+        assert_eq!(chat::outbox_store::external_id(&mut tx, first).await.unwrap().as_deref(), Some("tg-1"));
+        chat::outbox_store::put_edit(&mut tx, &stale[0], "{\"n\":1}", NOW).await.unwrap();
+        chat::outbox_store::put_edit(&mut tx, &stale[0], "{\"n\":2}", NOW).await.unwrap();
+        assert_eq!(chat::outbox_store::shown(&mut tx, first).await.unwrap().as_deref(), Some("{\"n\":2}"));
+        let edits = chat::store::claim(&mut tx, NOW, later(90), 9).await.unwrap();
+        assert_eq!((edits.len(), edits[0].edits, edits[0].kind.as_str()), (1, Some(first), "edit"));
+        chat::outbox_store::edited(&mut tx, edits[0].id).await.unwrap();
+        assert_eq!(chat::store::states(&mut tx).await.unwrap(), [("sent".to_owned(), 3)]);
+        chat::outbox_store::put_edit(&mut tx, &stale[0], "{\"n\":3}", NOW).await.unwrap();
+        let last = chat::store::claim(&mut tx, NOW, later(90), 9).await.unwrap();
+        chat::outbox_store::not_tried(&mut tx, last[0].id).await.unwrap();
+        chat::outbox_store::drop_edit(&mut tx, last[0].id, "för gammalt").await.unwrap();
+        reminder::store::put(&mut tx, case, "johan", later(3600), "notice", 1, NOW).await.unwrap();
+        let waits = chat::store::put_message(&mut tx, "johan", "slack", "U1", "{}", NOW, NOW).await.unwrap();
+        assert_eq!(chat::outbox_store::waiting(&mut tx).await.unwrap(), [("slack".to_owned(), 1, NOW, NOW)]);
+        assert!(chat::outbox_store::void(&mut tx, waits).await.unwrap());
+        assert!(!chat::outbox_store::void(&mut tx, waits).await.unwrap(), "nothing waits any more");
+        assert_eq!(chat::outbox_store::last_said(&mut tx, "telegram").await.unwrap(), Some(NOW));
+        assert_eq!(chat::outbox_store::last_said(&mut tx, "slack").await.unwrap(), None);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_is_written_once_and_a_voice_s_health_begins_when_it_was_first_noted() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let to = ("karin", "email", "karin@ale.se");
+        let first = chat::outbox_store::put_notice(&mut tx, to, "kod", Some("k"), NOW).await.unwrap();
+        assert!(first.is_some());
+        assert!(chat::outbox_store::put_notice(&mut tx, to, "kod", Some("k"), NOW).await.unwrap().is_none());
+        assert!(chat::outbox_store::put_notice(&mut tx, to, "prov", None, NOW).await.unwrap().is_some());
+        assert!(chat::outbox_store::put_notice(&mut tx, to, "prov", None, NOW).await.unwrap().is_some());
+        assert!(chat::store::open_message(&mut tx, "karin").await.unwrap().is_none(), "a notice takes no reminders");
+        let (state, at, _) =
+            chat::outbox_store::latest_notice(&mut tx, "email", "karin@ale.se").await.unwrap().unwrap();
+        assert_eq!((state.as_str(), at), ("waiting", NOW));
+        chat::outbox_store::forget_body(&mut tx, first.unwrap()).await.unwrap();
+        let bodies: Vec<String> =
+            chat::store::claim(&mut tx, NOW, later(90), 9).await.unwrap().into_iter().map(|row| row.body).collect();
+        assert_eq!(bodies, ["{}", "prov", "prov"]);
+
+        let ill = |since, why: &str| chat::outbox_store::Health {
+            voice: "slack".into(),
+            state: "silent".into(),
+            since,
+            why: why.into(),
+            try_again_at: later(300),
+        };
+        chat::outbox_store::fell_ill(&mut tx, &ill(NOW, "a")).await.unwrap();
+        chat::outbox_store::fell_ill(&mut tx, &ill(later(60), "b")).await.unwrap();
+        assert_eq!(chat::outbox_store::ill(&mut tx).await.unwrap(), [ill(NOW, "b")]);
+        assert!(chat::outbox_store::recovered(&mut tx, "slack").await.unwrap());
+        assert!(!chat::outbox_store::recovered(&mut tx, "slack").await.unwrap());
+
+        assert_eq!(chat::outbox_store::heard(&mut tx, "u1").await.unwrap(), None);
+        assert!(chat::outbox_store::put_heard(&mut tx, "u1", "Tack!", false, NOW).await.unwrap());
+        assert!(!chat::outbox_store::put_heard(&mut tx, "u1", "Nej", true, NOW).await.unwrap(), "the first holds");
+        assert_eq!(chat::outbox_store::heard(&mut tx, "u1").await.unwrap(), Some(("Tack!".to_owned(), false)));
+        assert_eq!(chat::outbox_store::forget_heard(&mut tx, later(1)).await.unwrap(), 1);
+
+        chat::outbox_store::put_sent_code(&mut tx, "h", to, later(60)).await.unwrap();
+        assert_eq!(
+            chat::store::use_code(&mut tx, "h", "email", NOW).await.unwrap(),
+            None,
+            "it cannot be said in a chat"
+        );
+        assert_eq!(chat::outbox_store::use_sent_code(&mut tx, "h", "johan", NOW).await.unwrap(), None, "not his");
+        let bound = chat::outbox_store::use_sent_code(&mut tx, "h", "karin", NOW).await.unwrap();
+        assert_eq!(bound, Some(("email".to_owned(), "karin@ale.se".to_owned())));
+        assert_eq!(chat::outbox_store::use_sent_code(&mut tx, "h", "karin", NOW).await.unwrap(), None, "once only");
     })
     .await;
 }
@@ -880,6 +987,13 @@ fn every_store_function_is_called_on_both_databases() {
         .map(|name| std::fs::read_to_string(root.join("tests/it").join(name)).unwrap_or_default())
         .collect();
     let mut forgotten = Vec::new();
+    let outbox = std::fs::read_to_string(root.join("src/chat/outbox_store.rs")).unwrap();
+    for line in outbox.lines().filter_map(|line| line.strip_prefix("pub async fn ")) {
+        let name = line.split(['(', '<']).next().unwrap();
+        if !tests.contains(&format!("outbox_store::{name}(")) {
+            forgotten.push(format!("chat::outbox_store::{name}"));
+        }
+    }
     for room in
         ["source", "mention", "classification", "case", "assignment", "chat", "reminder", "response", "audit", "web"]
     {

@@ -41,9 +41,15 @@ pub async fn house() -> House {
 }
 
 async fn furnish(database: &str, folder: tempfile::TempDir) -> House {
-    let service = "[municipality]\nname = \"Ale kommun\"\ncontact = \"x\"\nbase_url = \"http://localhost/\"\n";
+    let token = folder.path().join("token");
+    std::fs::write(&token, "123:TEST").unwrap();
+    let service = format!(
+        "[municipality]\nname = \"Ale kommun\"\ncontact = \"x\"\nbase_url = \"http://localhost/\"\n\
+         [chat.telegram]\ntoken_file = \"{}\"\nbot_name = \"lyhord_bot\"\n",
+        token.display()
+    );
     let now = Time::parse(NOW).unwrap();
-    let config = Config { metrics_token: Some("matare".into()), ..crate::running::config(service, "", database) };
+    let config = Config { metrics_token: Some("matare".into()), ..crate::running::config(&service, "", database) };
     let app = App::open(config, Clock::manual(now)).await.unwrap();
     let mut tx = app.db.write().await.unwrap();
     let named = Named {
@@ -566,7 +572,7 @@ async fn a_person_binds_a_chat_with_a_code_that_works_once() {
     let mut other = house.browser(OF_STREETS).await;
     let stolen = other.post("/min-profil/rost", &[("id", &slack), ("gor", "bort")]).await;
     assert_eq!(stolen.status, StatusCode::NOT_FOUND);
-    let first = browser.post("/min-profil/rost", &[("id", &slack), ("gor", "forst")]).await;
+    let first = browser.post("/min-profil/rost", &[("id", &slack), ("gor", "upp")]).await;
     assert_eq!(first.status, StatusCode::SEE_OTHER);
     let mut tx = house.app.db.read().await.unwrap();
     assert_eq!(lyhord::chat::store::voices(&mut tx).await.unwrap()[0].voice, "slack");
