@@ -5,8 +5,10 @@
 //! said; what that means for a source is decided elsewhere.
 
 mod address;
+mod call;
 mod charset;
 mod pace;
+mod socket;
 
 use std::error::Error as _;
 use std::net::IpAddr;
@@ -17,8 +19,10 @@ use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::timeout;
 
+pub use self::call::{Call, Called, How};
 pub use self::charset::text_of;
 use self::pace::Pace;
+pub use self::socket::{Dial, DialError, Frame, Socket};
 
 /// Bounds of one fetch.
 #[derive(Debug, Clone)]
@@ -144,6 +148,8 @@ pub struct Client {
     local: reqwest::Client,
     judge: address::Judge,
     pace: Pace,
+    paces: call::Paces,
+    agent: HeaderValue,
     limits: Limits,
 }
 
@@ -175,6 +181,8 @@ impl Client {
             local: builder().build().map_err(unreachable)?,
             judge,
             pace: Pace::new(limits.turn),
+            paces: call::Paces::new(),
+            agent,
             limits,
         })
     }
