@@ -4,6 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
 use ulid::Ulid;
+use url::Url;
 
 use crate::calendar::Calendar;
 use crate::chat;
@@ -13,12 +14,14 @@ use crate::classification::judge::Judge;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::db::{Db, Engine};
-use crate::http::{self, Limits};
+use crate::http::{self, Limits, Reach};
 use crate::mention::watch::{self, Watch};
 use crate::source::account::Account;
 use crate::source::store::{Named, SourceRow};
 use crate::source::watched::{SourceKind, SourceSetting};
-use crate::source::{self, AccountState, Cursor, FeedSource, Poll, PollError, Source, Thread};
+use crate::source::{
+    self, AccountState, BlueskyAccount, Cursor, FeedSource, MastodonSource, Poll, PollError, Sessions, Source, Thread,
+};
 
 /// The whole program, as its jobs and pages see it.
 pub struct App {
@@ -41,6 +44,7 @@ pub struct App {
     /// Keys the hashes of one-time codes.
     pub secret: Vec<u8>,
     http: Arc<http::Client>,
+    sessions: Sessions,
     judge: RwLock<Arc<Judge>>,
 }
 
@@ -72,6 +76,7 @@ impl App {
             vocabulary: Vocabulary::new(names.chain(units).chain(places).chain(sources)),
             secret: own_secret.into_bytes(),
             http: Arc::new(http::Client::new(&config.contact, Limits::default())?),
+            sessions: Sessions::default(),
             judge: RwLock::new(judge),
             config: Arc::new(config),
         })
@@ -118,17 +123,61 @@ impl App {
         let Some(setting) = self.setting(&row.key) else {
             return Err(PollError::Refused("källan står inte längre i sources.toml".to_owned()));
         };
-        let _ = threads;
+        let client = Arc::clone(&self.http);
+        let accounts = &self.config.accounts;
         match &setting.kind {
-            SourceKind::Feed => FeedSource::new(Arc::clone(&self.http), setting).poll(cursor, now).await,
-            _ => Err(PollError::Refused("den här sortens källa läses inte än".to_owned())),
+            SourceKind::Feed => FeedSource::new(client, setting).poll(cursor, now).await,
+            SourceKind::BlueskyStream(_) => {
+                Err(PollError::Refused("en ström läses inte på begäran, den läses hela tiden".to_owned()))
+            }
+            SourceKind::BlueskyAccount { account, backfill } => {
+                let gone = || PollError::Refused("kontot står inte längre i sources.toml".to_owned());
+                let account = accounts.get(account).ok_or_else(gone)?;
+                let sessions = self.sessions.clone();
+                let source = BlueskyAccount::new(client, sessions, setting, account, accounts, backfill, threads);
+                source.poll(cursor, now).await
+            }
+            SourceKind::MastodonTags { .. } | SourceKind::MastodonAccount { .. } => {
+                let wrong = || PollError::Refused("adressen är ingen webbadress".to_owned());
+                let source = MastodonSource::new(client, setting, accounts, threads).ok_or_else(wrong)?;
+                source.poll(cursor, now).await
+            }
         }
+    }
+
+    /// Opens the stream of a source.
+    ///
+    /// # Errors
+    /// What the server said, or that it said nothing.
+    pub async fn dial(
+        &self,
+        setting: &SourceSetting,
+        url: Url,
+        protocol: Option<&'static str>,
+    ) -> Result<http::Socket, http::DialError> {
+        let account = setting.kind.account().and_then(|key| self.config.accounts.get(key));
+        let bearer = account.and_then(|account| account.secret.as_ref()).map(source::account::Secret::reveal);
+        let reach = if url.scheme() == "ws" { Reach::Local } else { setting.reach };
+        self.http.dial(&http::Dial { url, protocol, bearer, reach }).await
+    }
+
+    /// Bytes that a stream needs to be understood (its dictionary); nothing when they are not to be had.
+    pub async fn fetch_bytes(&self, setting: &SourceSetting, url: Url, now: Time) -> Option<Vec<u8>> {
+        let reach = if url.scheme() == "http" { Reach::Local } else { setting.reach };
+        let how = http::How::Get;
+        let call = http::Call { url, how, bearer: None, reach, account: "", endpoint: "dictionary" };
+        let called = self.http.call(&call, now).await.ok()?;
+        (called.status == 200 && called.complete).then(|| called.body.to_vec())
     }
 
     /// Tries one of our own accounts.
     pub async fn check_account(&self, account: &Account, now: Time) -> AccountState {
-        let _ = now;
-        std::future::ready(AccountState::no(format!("Kanalen {} har ingen inloggning.", account.channel))).await
+        let client = Arc::clone(&self.http);
+        match account.channel.as_str() {
+            source::bluesky::CHANNEL => BlueskyAccount::check(client, self.sessions.clone(), account, now).await,
+            source::mastodon::CHANNEL => MastodonSource::check(client, account, now).await,
+            other => AccountState::no(format!("Kanalen {other} har ingen inloggning; ta bort hemligheten.")),
+        }
     }
 
     /// What the configuration says of a source.

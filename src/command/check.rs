@@ -7,8 +7,10 @@ use crate::app::App;
 use crate::chat::{Chat as _, SendError, Tried};
 use crate::config::Config;
 use crate::config_or_leave;
+use crate::source::kinds::Stream;
 use crate::source::store::SourceRow;
-use crate::source::{Cursor, Health};
+use crate::source::watched::SourceSetting;
+use crate::source::{self, Cursor, Health, SourceKind, jetstream};
 
 /// Says what is wrong, or what there is.
 ///
@@ -35,12 +37,17 @@ async fn try_all(config: Config, place: &Place) -> anyhow::Result<ExitCode> {
     let app = App::open(config, place.clock.clone()).await?;
     let mut blind = 0;
     for setting in app.config.sources.iter().filter(|setting| !setting.paused) {
+        if let SourceKind::BlueskyStream(stream) = &setting.kind {
+            blind += try_streams(&app, setting, stream).await;
+            continue;
+        }
         let row = SourceRow::fresh(&setting.key, &setting.name, &setting.address, &setting.channel);
         match app.read_source(&row, &Cursor::default(), &[], app.clock.now()).await {
             Ok(poll) => println!("{}: {} inlägg{}", setting.name, poll.posts.len(), remark(poll.remark.as_deref())),
             Err(fault) => {
                 blind += 1;
-                println!("{}: går inte att läsa ({fault})", setting.name);
+                let why = source::health::judge(Health::Ok, &Err(fault), 1, None, app.clock.now()).why;
+                println!("{}: går inte att läsa. {why}", setting.name);
             }
         }
     }
@@ -69,6 +76,27 @@ async fn try_all(config: Config, place: &Place) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(if blind > 0 { ExitCode::from(FOUND_WRONG) } else { ExitCode::SUCCESS })
+}
+
+/// Opens each address of a stream once; says how many did not open.
+async fn try_streams(app: &App, setting: &SourceSetting, stream: &Stream) -> usize {
+    let mut shut = 0;
+    for host in &stream.hosts {
+        let name = host.host_str().unwrap_or_default();
+        let dialect = jetstream::Dialect::of(host);
+        let address = jetstream::address(host, &jetstream::Place::default(), None);
+        match app.dial(setting, address, dialect.protocol()).await {
+            Ok(socket) => {
+                println!("{}: strömmen hos {name} svarar", setting.name);
+                socket.close().await;
+            }
+            Err(fault) => {
+                shut += 1;
+                println!("{}: strömmen hos {name} går inte att öppna ({fault})", setting.name);
+            }
+        }
+    }
+    shut
 }
 
 fn remark(remark: Option<&str>) -> String {

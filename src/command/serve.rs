@@ -122,6 +122,16 @@ pub async fn parts(
         for part in jobs::hear_staff::parts(&app) {
             tasks.spawn(again("staff", Arc::clone(&app), stopped.clone(), move |app| jobs::hear_staff::run(app, part)));
         }
+        for key in jobs::hear_stream::parts(&app) {
+            tasks.spawn(again("stream", Arc::clone(&app), stopped.clone(), move |app| {
+                jobs::hear_stream::run(app, key.clone())
+            }));
+        }
+        for key in jobs::hear_server::parts(&app) {
+            tasks.spawn(again("server", Arc::clone(&app), stopped.clone(), move |app| {
+                jobs::hear_server::run(app, key.clone())
+            }));
+        }
     }
     tasks.spawn(again("bells", Arc::clone(&app), stopped, |app| async move {
         app.db.hear_other_processes().await?;
@@ -129,6 +139,11 @@ pub async fn parts(
     }));
     while let Some(ended) = tasks.join_next().await {
         ended??;
+    }
+    if roles.work
+        && let Err(fault) = jobs::hear_stream::let_go(&app).await
+    {
+        tracing::info!("streams were not let go: {fault}");
     }
     app.db.close().await;
     Ok(())

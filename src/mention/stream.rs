@@ -76,8 +76,10 @@ pub fn parse_first(watch: &Watch, json: &str, gathered: &mut Gathered) -> Verdic
     gathered.scratch.forget();
     let Ok(message) = serde_json::from_str::<Value>(json) else { return Verdict::Unreadable };
     // Profiles, likes and follows say something about people, not about us: only posts are heard.
-    let is_post = message.pointer("/commit/collection").and_then(Value::as_str) == Some("app.bsky.feed.post");
-    if let Some(record) = message.pointer("/commit/record").filter(|_| is_post) {
+    // The older dialect has the commit in the message, the newer is one in an envelope.
+    let commit = message.get("commit").or_else(|| message.get("payload")).unwrap_or(&message);
+    let is_post = commit.get("collection").and_then(Value::as_str) == Some("app.bsky.feed.post");
+    if let Some(record) = commit.get("record").filter(|_| is_post) {
         gather(record, None, 0, &mut gathered.text);
         let language = record.pointer("/langs/0").and_then(Value::as_str).unwrap_or_default();
         watch.matching(&heard(&gathered.text, language), &mut gathered.scratch);

@@ -340,6 +340,16 @@ pub struct Heard<'a> {
     pub new: bool,
 }
 
+/// Lets a source that is well be read now: its server has told that there is news. One that has failed waits its time.
+///
+/// # Errors
+/// What the database says.
+pub async fn sooner(tx: &mut Tx, source: SourceId, now: Time) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query(
+        "update sources set next_poll_at = $2 where id = $1 and enabled and failures = 0 and next_poll_at > $2")
+        .bind(source).bind(now).execute(c).await.map(|_| ()))
+}
+
 /// Lets go of a lease, so that another process need not wait for its end.
 ///
 /// # Errors

@@ -127,7 +127,7 @@ pub fn capabilities(slug: &str) -> (&'static str, &'static [&'static str]) {
             &[
                 "Ser inte inlägg utan taggarna: Mastodon har ingen fullständig sökning.",
                 "Ser bara inlägg som har nått den här servern.",
-                "Ser inte inlägg som bara visas för följare.",
+                "Ser inte inlägg som bara visas för följare, och inte robotkonton.",
             ],
         ),
         "mastodon-account" => (
@@ -182,7 +182,7 @@ impl Common<'_> {
     }
 
     fn bluesky_stream(&self) -> Option<(SourceKind, Url)> {
-        let compressed = self.section.flag_or("compressed", true);
+        let compressed = self.section.flag_or("compressed", false);
         let mut fallback = self.section.texts("fallback");
         if fallback.len() > FALLBACKS {
             self.section.place_of("fallback").report(format!("more than {FALLBACKS} addresses in `fallback`"));

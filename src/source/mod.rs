@@ -1,6 +1,9 @@
 //! Source (källa): what we read, an item as found, where we stopped, and how the source is.
 
 pub mod account;
+pub mod api;
+pub mod bluesky;
+mod bluesky_account;
 pub mod channel_store;
 mod dates;
 pub mod discover;
@@ -10,9 +13,12 @@ mod feed_slots;
 mod feed_source;
 mod feed_xml;
 pub mod health;
+pub mod jetstream;
 pub mod kinds;
 mod lines;
 mod markup;
+pub mod mastodon;
+mod mastodon_source;
 mod native_id;
 pub mod politeness;
 pub mod reduce;
@@ -24,7 +30,10 @@ pub mod watched;
 use std::future::Future;
 use std::time::Duration;
 
+pub use self::bluesky_account::{BlueskyAccount, Sessions};
 pub use self::feed_source::FeedSource;
+pub use self::kinds::SourceKind;
+pub use self::mastodon_source::MastodonSource;
 
 use crate::clock::Time;
 

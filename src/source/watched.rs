@@ -60,7 +60,8 @@ fn source(section: &Section, accounts: &Accounts, keys: &mut HashSet<String>) ->
     let address = section.located_optional("address");
     let local = section.flag_or("local", false);
     let own = section.flag_or("own", false);
-    let channel = section.text_or("channel", if kind == "feed" { "rss" } else { kind });
+    // What comes from an interface belongs to its channel; a feed may belong to any.
+    let channel = if kind == "feed" { section.text_or("channel", "rss") } else { kind.to_owned() };
     let paused = section.flag_or("paused", false);
     let (floor, usual) = match kind {
         "feed" => (if local { 1 } else { FLOOR_MINUTES }, 30),

@@ -27,7 +27,7 @@ const RANKS: [&[&str]; 18] = [
 ];
 
 /// Files of the rooms that may wait, ask or store: adapters. Every other file of a room is pure.
-const ADAPTERS: [&str; 19] = [
+const ADAPTERS: [&str; 21] = [
     "store.rs",
     "telegram.rs",
     "terminal.rs",
@@ -40,6 +40,8 @@ const ADAPTERS: [&str; 19] = [
     "voices.rs",
     "hear.rs",
     "feed_source.rs",
+    "bluesky_account.rs",
+    "mastodon_source.rs",
     "acts.rs",
     "response/press.rs",
     "bucket.rs",

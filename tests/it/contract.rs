@@ -866,6 +866,8 @@ async fn a_thread_is_watched_for_its_time_and_a_stream_by_one_process() {
         assert!(!channel_store::thread_watched(&mut tx, "bluesky", "t1", later(100)).await.unwrap());
         assert_eq!(channel_store::unwatch(&mut tx, later(100)).await.unwrap(), 1);
 
+        channel_store::sooner(&mut tx, id, later(2)).await.unwrap();
+        assert_eq!(source::store::next_due(&mut tx).await.unwrap(), Some(NOW), "what is due sooner stays so");
         assert!(source::store::lease(&mut tx, "stream:x", "a", NOW, later(30)).await.unwrap());
         let heard = channel_store::Heard {
             cursor: Some("{\"seq\":9}"),

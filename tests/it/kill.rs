@@ -30,7 +30,7 @@ const LONG_PATIENCE: Duration = Duration::from_mins(10);
 const POST_EVERY: Duration = Duration::from_millis(300);
 
 /// A process that ends with the test, however the test ends.
-struct Process(Child);
+pub struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -39,7 +39,7 @@ impl Drop for Process {
     }
 }
 
-fn port() -> u16 {
+pub fn port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -83,7 +83,7 @@ async fn serve_telegram() {
 }
 
 /// The `n`-th post. No two say nearly the same, and each is about us.
-fn words(n: usize) -> String {
+pub fn words(n: usize) -> String {
     const MATTERS: [&str; 8] = [
         "Brunt vatten ur kranen hemma i",
         "Gatubelysningen är trasig vid busshållplatsen i",

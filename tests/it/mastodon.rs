@@ -1,0 +1,301 @@
+//! Mastodon and servers that speak as it does, against a server of our own: what is heard, what breaks, how one goes on.
+
+use std::time::{Duration, Instant};
+
+use lyhord::clock::Time;
+use lyhord::jobs::hear_server;
+use lyhord::source::{self, Cursor, PollError};
+
+use crate::channels::Stage;
+use crate::fake_feed::serve;
+use crate::fake_mastodon::{self, FakeMastodon, Fault, Said, TOKEN};
+use crate::harness::{ENGINES, Engine, at};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The `n`-th of many posts about us.
+fn lamp(n: usize) -> String {
+    format!("Gatlampa nummer {n} vid torget i Älvängen är trasig, när lagar Ale kommun den? #ale")
+}
+
+/// Sources of a server at an address; what they read is the test's.
+fn sources(address: std::net::SocketAddr, folder: &tempfile::TempDir, more: &str) -> String {
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, TOKEN).unwrap();
+    format!(
+        "[[account]]\nkey = 'vi'\nchannel = 'mastodon'\nhandle = '@ale@127.0.0.1'\nserver = 'http://{address}'\nsecret_file = '{}'\n\
+         {}",
+        secret.display(),
+        more.replace("SERVER", &format!("http://{address}"))
+    )
+}
+
+const TAGS: &str = "[[source]]\nkey = 'taggar'\nname = 'Taggar'\nkind = 'mastodon'\naddress = 'SERVER'\ntags = ['ale']\n\
+    interval_minutes = 5\nlocal = true\n";
+const ACCOUNT: &str = "[[source]]\nkey = 'konto'\nname = 'Vårt konto'\nkind = 'mastodon'\nreads = 'account'\naccount = 'vi'\n\
+    interval_minutes = 5\n";
+
+async fn open(engine: Engine, more: &str, now: Time) -> (Stage, FakeMastodon, tempfile::TempDir) {
+    let (fake, folder) = (FakeMastodon::default(), tempfile::tempdir().unwrap());
+    let address = serve(fake_mastodon::app(fake.clone())).await;
+    let stage = Stage::open(engine, &sources(address, &folder, more), now).await;
+    (stage, fake, folder)
+}
+
+async fn reads(stage: &Stage, key: &str, cursor: &Cursor) -> Result<source::Poll, PollError> {
+    let row = stage.source(key).await;
+    stage.running.app.read_source(&row, cursor, &[], stage.now()).await
+}
+
+fn tagged<'a>(uri: &'a str, text: &'a str) -> Said<'a> {
+    Said { uri, acct: "eva@other.example", text, tags: &["ale"], ..Said::default() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_are_read_forward_without_holes_however_much_has_come() {
+    for engine in ENGINES {
+        let (stage, fake, _folder) = open(engine, TAGS, at(0, 8, 0)).await;
+        fake.says(&tagged("https://other.example/0", &lamp(0)), at(0, 7, 0));
+        stage.until(at(0, 8, 0)).await;
+        for n in 1..=95 {
+            fake.says(&tagged(&format!("https://other.example/{n}"), &lamp(n)), at(0, 8, 1));
+        }
+        fake.says(&Said { bot: true, ..tagged("https://other.example/bot", &lamp(200)) }, at(0, 8, 1));
+        stage.until(at(0, 8, 10)).await;
+        assert_eq!(stage.number("select count(*) from mentions").await, 96, "three pages, no machine");
+        assert_eq!(stage.number("select count(distinct native_id) from mentions").await, 96);
+        let asked = fake.asked("/api/v1/timelines/tag/ale");
+        stage.until(at(0, 8, 20)).await;
+        assert_eq!(fake.asked("/api/v1/timelines/tag/ale"), asked + 1, "nothing new is one question");
+        assert_eq!(stage.source("taggar").await.health, "ok");
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_22_an_empty_list_from_a_closed_feed_is_blind_and_not_quiet() {
+    for engine in ENGINES {
+        let (stage, fake, _folder) = open(engine, TAGS, at(0, 8, 0)).await;
+        stage.until(at(0, 8, 0)).await;
+        assert_eq!(stage.source("taggar").await.health, "ok", "empty and open is quiet");
+        fake.access("disabled", "disabled");
+        stage.until(at(0, 8, 40)).await;
+        let row = stage.source("taggar").await;
+        assert_eq!(row.health, "blind");
+        assert!(row.health_why.contains("stängt sina taggflöden"), "{}", row.health_why);
+        let mut tx = stage.running.app.db.read().await.unwrap();
+        let stretches = source::channel_store::stretches(&mut tx, row.id, at(0, 0, 0), 9).await.unwrap();
+        drop(tx);
+        assert!(stretches.iter().all(|stretch| stretch.until < at(0, 8, 40)), "what nobody saw is not supervision");
+        fake.access("public", "public");
+        stage.until(at(0, 9, 40)).await;
+        assert_eq!(stage.source("taggar").await.health, "ok", "and it recovers by itself");
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_wants_a_sign_in_says_so_and_with_an_account_it_is_read() {
+    let (stage, fake, _folder) = open(Engine::Sqlite, TAGS, at(0, 8, 0)).await;
+    fake.preview_is_off();
+    let refused = reads(&stage, "taggar", &Cursor::default()).await;
+    assert!(matches!(&refused, Err(PollError::Unauthorized(why)) if why.contains("inloggning")), "{refused:?}");
+    stage.ends_whole().await;
+    let signed_in = TAGS.replace("tags =", "account = 'vi'\ntags =");
+    let (stage, fake, _folder) = open(Engine::Sqlite, &signed_in, at(0, 8, 0)).await;
+    fake.preview_is_off();
+    fake.says(&tagged("https://other.example/1", &lamp(1)), at(0, 7, 0));
+    assert_eq!(reads(&stage, "taggar", &Cursor::default()).await.unwrap().posts.len(), 1);
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_post_seen_on_two_servers_is_one_mention() {
+    let (one, two) = (FakeMastodon::default(), FakeMastodon::default());
+    let mut text = String::new();
+    for (key, fake) in [("ett", &one), ("tva", &two)] {
+        let address = serve(fake_mastodon::app(fake.clone())).await;
+        text.push_str(&TAGS.replace("SERVER", &format!("http://{address}")).replace("'taggar'", &format!("'{key}'")));
+    }
+    two.says(&tagged("https://other.example/x", "något annat #ale"), at(0, 7, 0)); // other numbers than the first server's
+    for fake in [&one, &two] {
+        fake.says(&tagged("https://other.example/1", &lamp(1)), at(0, 7, 0));
+    }
+    let stage = Stage::open(Engine::Sqlite, &text, at(0, 8, 0)).await;
+    stage.until(at(0, 8, 0)).await;
+    assert_eq!(stage.number("select count(*) from mentions where native_id = 'https://other.example/1'").await, 1);
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_account_hears_what_is_said_to_it_and_what_we_answered_and_its_thread_is_watched() {
+    for engine in ENGINES {
+        let (stage, fake, _folder) = open(engine, ACCOUNT, at(0, 8, 0)).await;
+        stage.until(at(0, 8, 0)).await;
+        let question = Said {
+            uri: "https://other.example/q",
+            acct: "eva@other.example",
+            text: "Hej @ale, när öppnar simhallen igen efter takbytet?",
+            names: &["ale"],
+            ..Said::default()
+        };
+        let q = fake.says(&question, at(0, 8, 1));
+        stage.until(at(0, 8, 10)).await;
+        assert_eq!(stage.number("select count(*) from cases where unit is not null").await, 1);
+        let ours = Said {
+            uri: "https://127.0.0.1/a",
+            acct: "ale",
+            text: "Den öppnar på måndag.",
+            reply_to: Some(&q),
+            ..Said::default()
+        };
+        let a = fake.says(&ours, at(0, 8, 12));
+        stage.until(at(0, 8, 20)).await;
+        assert_eq!(stage.case(1).await.first_answer_at, Some(at(0, 8, 12)));
+        let thanks = Said {
+            uri: "https://other.example/t",
+            acct: "bo@third.example",
+            text: "Samma fråga här, gäller det även bastun?",
+            reply_to: Some(&a),
+            ..Said::default()
+        };
+        fake.says(&thanks, at(0, 8, 25));
+        stage.until(at(0, 9, 0)).await;
+        assert_eq!(
+            stage.number("select count(*) from mentions where native_id = 'https://other.example/t' and thread = 'https://other.example/q'").await,
+            1,
+            "said in the thread after us, to nobody by name"
+        );
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn case_20_a_comment_on_a_mastodon_post_of_ours_that_is_thirty_days_old_is_found() {
+    let (stage, fake, _folder) = open(Engine::Sqlite, ACCOUNT, at(0, 8, 0)).await;
+    let ours = fake.says(
+        &Said { uri: "https://127.0.0.1/old", acct: "ale", text: "Nu öppnar lekplatsen i Surte.", ..Said::default() },
+        at(-30, 8, 0),
+    );
+    stage.until(at(0, 8, 0)).await;
+    let comment = Said {
+        uri: "https://other.example/c",
+        acct: "eva@other.example",
+        text: "@ale Gungan är redan trasig, kan ni laga den?",
+        reply_to: Some(&ours),
+        names: &["ale"],
+        ..Said::default()
+    };
+    fake.says(&comment, at(0, 8, 3));
+    stage.until(at(0, 8, 10)).await;
+    assert_eq!(
+        stage.number("select count(*) from cases where unit is not null and thread = 'https://127.0.0.1/old'").await,
+        1
+    );
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stream_rings_at_once_and_tells_of_edits_and_deletions() {
+    let streamed = TAGS.replace("tags =", "account = 'vi'\nstream = true\ntags =");
+    let (stage, fake, _folder) = open(Engine::Sqlite, &streamed, at(0, 8, 0)).await;
+    fake.serve_stream().await;
+    stage.until(at(0, 8, 0)).await;
+    let app = std::sync::Arc::clone(&stage.running.app);
+    let listener = tokio::spawn(async move { hear_server::run(app, "taggar".to_owned()).await.unwrap() });
+    let begun = Instant::now();
+    while fake.listeners() == 0 {
+        assert!(begun.elapsed() < PATIENCE, "nobody listens");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let until = async |sql: &'static str| {
+        let begun = Instant::now();
+        while stage.number(sql).await < 1 {
+            assert!(begun.elapsed() < PATIENCE, "{sql}");
+            stage.running.settle().await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    // The told time stands still: only the bell makes it read.
+    let id = fake.says(&tagged("https://other.example/1", &lamp(1)), at(0, 7, 59));
+    until("select count(*) from mentions").await;
+    fake.edits(&id, "Nu är lampan vid torget i Älvängen lagad, tack Ale kommun! #ale", at(0, 8, 0));
+    until("select count(*) from mention_versions").await;
+    fake.deletes(&id);
+    until("select count(*) from mentions where deleted_at is not null").await;
+    assert_eq!(stage.facts(&["mention.kept", "mention.edited", "mention.deleted"]).await, [1, 1, 1]);
+    listener.abort();
+    // While nobody listens another comes; reading forward finds it all the same.
+    fake.says(&tagged("https://other.example/2", &lamp(2)), at(0, 8, 0));
+    stage.until(at(0, 8, 10)).await;
+    assert_eq!(stage.number("select count(*) from mentions").await, 2);
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_the_server_leaves_the_place_and_says_what_it_is() {
+    let (stage, fake, _folder) = open(Engine::Sqlite, TAGS, at(0, 8, 0)).await;
+    let path = "/api/v1/timelines/tag/ale";
+    fake.says(&tagged("https://other.example/0", &lamp(0)), at(0, 7, 0));
+    let begun = reads(&stage, "taggar", &Cursor::default()).await.unwrap();
+    for n in 1..=60 {
+        fake.says(&tagged(&format!("https://other.example/{n}"), &lamp(n)), at(0, 8, 1));
+    }
+    let wrong = |faults: &[Fault]| fake.goes_wrong(path, faults);
+    let status = |status| Fault::Status(status, vec![]);
+    wrong(&[status(401)]);
+    assert!(matches!(reads(&stage, "taggar", &begun.cursor).await, Err(PollError::Unauthorized(_))));
+    wrong(&[status(403)]);
+    assert!(matches!(reads(&stage, "taggar", &begun.cursor).await, Err(PollError::Unauthorized(_))));
+    wrong(&[status(503)]);
+    assert!(matches!(reads(&stage, "taggar", &begun.cursor).await, Err(PollError::Unreachable(_))));
+    wrong(&[Fault::WrongType]);
+    assert!(matches!(reads(&stage, "taggar", &begun.cursor).await, Err(PollError::Unreadable(_))));
+    wrong(&[Fault::Cut]);
+    assert!(matches!(reads(&stage, "taggar", &begun.cursor).await, Err(PollError::Unreachable(_))));
+    // The second page is the first once more, turned round: nothing is lost and the rest comes next time.
+    wrong(&[Fault::With(vec![]), Fault::Again]);
+    let half = reads(&stage, "taggar", &begun.cursor).await.unwrap();
+    let rest = reads(&stage, "taggar", &half.cursor).await.unwrap();
+    let mut names: Vec<&str> = half.posts.iter().chain(&rest.posts).map(|post| post.native_id.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 60);
+    // A token that is withdrawn between two pages: the place stays where it was.
+    wrong(&[Fault::With(vec![]), status(401)]);
+    assert!(reads(&stage, "taggar", &begun.cursor).await.is_err());
+    assert_eq!(reads(&stage, "taggar", &begun.cursor).await.unwrap().posts.len(), 60);
+    // What may be asked is used up after the first page: what was read is kept, and we rest.
+    let reset = stage.now().plus(Duration::from_mins(3)).to_string();
+    wrong(&[Fault::With(vec![("x-ratelimit-remaining", "0".into()), ("x-ratelimit-reset", reset.clone())])]);
+    let first = reads(&stage, "taggar", &begun.cursor).await.unwrap();
+    assert_eq!((first.posts.len(), first.wait), (40, Some(Duration::from_mins(3))));
+    let asked = fake.asked(path);
+    let resting = reads(&stage, "taggar", &first.cursor).await;
+    assert_eq!(resting.unwrap_err(), PollError::RateLimited { retry_after: Some(Duration::from_mins(3)) });
+    assert_eq!(fake.asked(path), asked, "nothing is asked while the host rests");
+    stage.running.app.clock.set(at(0, 8, 5));
+    wrong(&[Fault::Status(429, vec![("retry-after", "60".into())])]);
+    let limited = reads(&stage, "taggar", &first.cursor).await;
+    assert_eq!(limited.unwrap_err(), PollError::RateLimited { retry_after: Some(Duration::from_mins(1)) });
+    stage.running.app.clock.set(at(0, 8, 10));
+    wrong(&[status(429)]);
+    assert_eq!(reads(&stage, "taggar", &first.cursor).await.unwrap_err(), PollError::RateLimited { retry_after: None });
+    assert_eq!(reads(&stage, "taggar", &first.cursor).await.unwrap().posts.len(), 20, "the rest");
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_of_mastodon_says_in_words_what_works() {
+    let (stage, fake, _folder) = open(Engine::Sqlite, ACCOUNT, at(0, 8, 0)).await;
+    let account = stage.running.app.config.accounts.get("vi").unwrap().clone();
+    let check = async || stage.running.app.check_account(&account, stage.now()).await;
+    let state = check().await;
+    assert_eq!((state.ok, state.says.as_str()), (true, "Inloggningen fungerar som @ale@127.0.0.1."));
+    fake.goes_wrong("/api/v1/notifications", &[Fault::Status(403, vec![])]);
+    assert!(check().await.says.contains("read:notifications"));
+    fake.token_is_withdrawn(true);
+    let state = check().await;
+    assert!(!state.ok && state.says.contains("skapa en ny") && !state.says.contains(TOKEN), "{}", state.says);
+    stage.ends_whole().await;
+}
