@@ -114,6 +114,10 @@ impl Mark {
                 mark.names.push(name.to_owned());
             }
         }
+        if mark.at.is_empty() {
+            // Nothing yet: all that comes from now on is read, however much it is.
+            "0".clone_into(&mut mark.at);
+        }
         mark
     }
 }

@@ -250,6 +250,8 @@ async fn a_stream_is_heard_by_one_process_and_taken_over_when_its_turn_has_ended
     let jetstream = FakeJetstream::default();
     let mut heard = Heard::open(Engine::Sqlite, &[format!("ws://{}", jetstream.serve().await)], at(0, 8, 0)).await;
     heard.is_heard(&jetstream, 1).await;
+    jetstream.says(EVA, "0", record(&lamp(1), at(0, 8, 0)), at(0, 8, 0));
+    heard.until_count(KEPT, 1).await;
     let mut tx = heard.stage.running.app.db.write().await.unwrap();
     let now = heard.stage.now();
     assert!(
@@ -270,10 +272,10 @@ async fn a_stream_is_heard_by_one_process_and_taken_over_when_its_turn_has_ended
         assert!(begun.elapsed() < PATIENCE, "it still listens");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    assert_eq!(heard.stage.number(KEPT).await, 0);
+    assert_eq!(heard.stage.number(KEPT).await, 1);
     heard.stage.running.app.clock.set(later.plus(Duration::from_mins(1)));
     heard.kill_and_begin_again().await;
-    heard.until_count(KEPT, 1).await;
+    heard.until_count(KEPT, 2).await;
     heard.end().await;
 }
 
