@@ -135,12 +135,12 @@ impl App {
                 let account = accounts.get(account).ok_or_else(gone)?;
                 let sessions = self.sessions.clone();
                 let source = BlueskyAccount::new(client, sessions, setting, account, accounts, backfill, threads);
-                source.poll(cursor, now).await
+                Box::pin(source.poll(cursor, now)).await
             }
             SourceKind::MastodonTags { .. } | SourceKind::MastodonAccount { .. } => {
                 let wrong = || PollError::Refused("adressen är ingen webbadress".to_owned());
                 let source = MastodonSource::new(client, setting, accounts, threads).ok_or_else(wrong)?;
-                source.poll(cursor, now).await
+                Box::pin(source.poll(cursor, now)).await
             }
         }
     }
@@ -174,8 +174,10 @@ impl App {
     pub async fn check_account(&self, account: &Account, now: Time) -> AccountState {
         let client = Arc::clone(&self.http);
         match account.channel.as_str() {
-            source::bluesky::CHANNEL => BlueskyAccount::check(client, self.sessions.clone(), account, now).await,
-            source::mastodon::CHANNEL => MastodonSource::check(client, account, now).await,
+            source::bluesky::CHANNEL => {
+                Box::pin(BlueskyAccount::check(client, self.sessions.clone(), account, now)).await
+            }
+            source::mastodon::CHANNEL => Box::pin(MastodonSource::check(client, account, now)).await,
             other => AccountState::no(format!("Kanalen {other} har ingen inloggning; ta bort hemligheten.")),
         }
     }

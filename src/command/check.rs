@@ -30,7 +30,7 @@ pub async fn run(place: &Place, online: bool) -> anyhow::Result<ExitCode> {
     for class in config.retention.iter().filter(|class| class.decision.is_none()) {
         println!("Gallring {}: inget beslut, allt sparas.", class.class);
     }
-    if online { try_all(config, place).await } else { Ok(ExitCode::SUCCESS) }
+    if online { Box::pin(try_all(config, place)).await } else { Ok(ExitCode::SUCCESS) }
 }
 
 async fn try_all(config: Config, place: &Place) -> anyhow::Result<ExitCode> {

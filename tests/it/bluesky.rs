@@ -422,9 +422,9 @@ async fn an_account_is_tried_each_day_and_says_in_words_what_works() {
     assert_eq!(said(&first), (true, "Inloggningen fungerar som ale.example.".to_owned()));
     pds.password_is_withdrawn(true);
     let account = stage.running.app.config.accounts.get("vi").unwrap().clone();
-    let state = stage.running.app.check_account(&account, stage.now()).await;
-    assert!(!state.ok && state.says.contains("applösenord"), "{}", state.says);
-    assert!(!state.says.contains(PASSWORD));
+    let found = stage.running.app.check_account(&account, stage.now()).await;
+    assert!(!found.ok && found.says.contains("applösenord"), "{}", found.says);
+    assert!(!found.says.contains(PASSWORD));
     let mut tx = stage.running.app.db.read().await.unwrap();
     let leaked: i64 = on!(tx, c => sqlx::query_scalar("select count(*) from sources where cursor like '%access-%' or cursor like '%efgh%'").fetch_one(c).await).unwrap();
     assert_eq!(leaked, 0, "no secret in the database");

@@ -266,8 +266,8 @@ async fn every_fault_of_the_server_leaves_the_place_and_says_what_it_is() {
     assert!(reads(&stage, "taggar", &begun.cursor).await.is_err());
     assert_eq!(reads(&stage, "taggar", &begun.cursor).await.unwrap().posts.len(), 60);
     // What may be asked is used up after the first page: what was read is kept, and we rest.
-    let reset = stage.now().plus(Duration::from_mins(3)).to_string();
-    wrong(&[Fault::With(vec![("x-ratelimit-remaining", "0".into()), ("x-ratelimit-reset", reset.clone())])]);
+    let until = stage.now().plus(Duration::from_mins(3)).to_string();
+    wrong(&[Fault::With(vec![("x-ratelimit-remaining", "0".into()), ("x-ratelimit-reset", until)])]);
     let first = reads(&stage, "taggar", &begun.cursor).await.unwrap();
     assert_eq!((first.posts.len(), first.wait), (40, Some(Duration::from_mins(3))));
     let asked = fake.asked(path);
@@ -290,12 +290,12 @@ async fn an_account_of_mastodon_says_in_words_what_works() {
     let (stage, fake, _folder) = open(Engine::Sqlite, ACCOUNT, at(0, 8, 0)).await;
     let account = stage.running.app.config.accounts.get("vi").unwrap().clone();
     let check = async || stage.running.app.check_account(&account, stage.now()).await;
-    let state = check().await;
-    assert_eq!((state.ok, state.says.as_str()), (true, "Inloggningen fungerar som @ale@127.0.0.1."));
+    let found = check().await;
+    assert_eq!((found.ok, found.says.as_str()), (true, "Inloggningen fungerar som @ale@127.0.0.1."));
     fake.goes_wrong("/api/v1/notifications", &[Fault::Status(403, vec![])]);
     assert!(check().await.says.contains("read:notifications"));
     fake.token_is_withdrawn(true);
-    let state = check().await;
-    assert!(!state.ok && state.says.contains("skapa en ny") && !state.says.contains(TOKEN), "{}", state.says);
+    let found = check().await;
+    assert!(!found.ok && found.says.contains("skapa en ny") && !found.says.contains(TOKEN), "{}", found.says);
     stage.ends_whole().await;
 }
