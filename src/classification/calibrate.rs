@@ -13,6 +13,8 @@ pub struct Outside {
     pub answers: Vec<Option<usize>>,
     /// About us.
     pub relevant: Option<bool>,
+    /// Its fold.
+    pub fold: usize,
 }
 
 /// The share of the judgements that are said to be unsure: staff can look at a fifth of them.

@@ -18,6 +18,9 @@ const ALSO_AT: f32 = 0.22;
 /// What one stem is worth to a topic that the model has never seen, in its scores.
 const STEM_SCORE: f32 = 2.0;
 
+/// Below this probability even a post that the rules are sure of is not about us: they see words, not what is said.
+const RULES_YIELD_AT: f32 = 0.12;
+
 /// Why there is no judge.
 #[derive(Debug, thiserror::Error)]
 pub enum JudgeError {
@@ -93,7 +96,8 @@ impl Judge {
         self.model.as_ref()
     }
 
-    /// Judges one post. `prior` is what the watch rules said: a post they are sure of is never judged irrelevant.
+    /// Judges one post. `prior` is what the watch rules said: a post they are sure of is judged irrelevant only when the
+    /// judge is all but sure that it is.
     #[must_use]
     pub fn judge(&self, subject: &Subject<'_>, prior: Option<Relevance>) -> Classification {
         let title = subject.title.trim();
@@ -198,7 +202,7 @@ impl Judge {
         } else {
             Relevance::No
         };
-        if prior == Some(Relevance::Yes) { judged.max(Relevance::Review) } else { judged }
+        if prior == Some(Relevance::Yes) && relevant >= RULES_YIELD_AT { judged.max(Relevance::Review) } else { judged }
     }
 
     fn also(&self, chances: &[f32], first: Answer, threat: bool) -> Option<Intent> {
@@ -301,4 +305,26 @@ pub fn labels(lexicon: &Lexicon) -> [Vec<String>; QUESTIONS] {
 fn best(chances: &[f32]) -> Answer {
     let most = chances.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
     most.map_or(Answer { class: 0, probability: 0.0 }, |(class, probability)| Answer { class, probability })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_post_that_the_rules_are_sure_of_is_turned_away_only_when_the_judge_is_all_but_sure() {
+        let judge = Judge::shipped().unwrap();
+        assert_eq!(judge.relevance(RULES_YIELD_AT, Some(Relevance::Yes)), Relevance::Review);
+        assert_eq!(judge.relevance(RULES_YIELD_AT / 2.0, Some(Relevance::Yes)), Relevance::No);
+        assert_eq!(judge.relevance(RULES_YIELD_AT / 2.0, None), Relevance::No);
+        assert_eq!(judge.relevance(0.99, Some(Relevance::No)), Relevance::Yes);
+    }
+
+    #[test]
+    fn mail_about_another_municipality_is_not_ours_although_it_was_sent_to_us() {
+        let judge = Judge::shipped().unwrap();
+        let text = "Begäran till Lerums kommun om upphandlingsprotokoll för städ.";
+        let mail = Subject { text, channel: "e-post", heard: Some(Relevance::Yes), ..Subject::default() };
+        assert_eq!(judge.classify(&mail).relevance, Relevance::No);
+    }
 }

@@ -20,8 +20,8 @@ const DECAY: f32 = 2.0e-5;
 /// One example: its features, and for each question the right answer (by class index inside the question).
 #[derive(Debug, Clone)]
 pub struct Example {
-    /// Bucket and value.
-    pub features: Vec<(u16, f32)>,
+    /// Bucket, value, and the questions it may speak to, one bit each.
+    pub features: Vec<(u16, f32, u8)>,
     /// Right class and the weight of the example, for each question.
     pub answers: Vec<(usize, f32)>,
 }
@@ -46,10 +46,10 @@ impl Weights {
 
     /// The raw score of every class.
     #[must_use]
-    pub fn scores(&self, features: &[(u16, f32)]) -> Vec<f32> {
+    pub fn scores(&self, features: &[(u16, f32, u8)]) -> Vec<f32> {
         let classes = self.classes();
         let mut scores = self.bias.clone();
-        for (bucket, value) in features {
+        for (bucket, value, _) in features {
             let from = usize::from(*bucket) * classes;
             for (score, weight) in scores.iter_mut().zip(self.rows.get(from..from + classes).unwrap_or_default()) {
                 *score += value * weight;
@@ -123,17 +123,27 @@ pub fn learn(examples: &[&Example], questions: &[Range<usize>], seed: u64) -> We
                     *bias -= step * gradient / square.sqrt();
                 }
             }
-            for (bucket, value) in &example.features {
+            for (bucket, value, of) in &example.features {
                 let from = usize::from(*bucket) * classes;
                 let (Some(row), Some(past)) =
                     (weights.rows.get_mut(from..from + classes), squares.get_mut(from..from + classes))
                 else {
                     continue;
                 };
-                for ((weight, square), gradient) in row.iter_mut().zip(past).zip(&slope) {
-                    let gradient = gradient * value + DECAY * *weight;
-                    *square += gradient * gradient;
-                    *weight -= step * gradient / square.sqrt();
+                for (question, range) in questions.iter().enumerate() {
+                    if of & (1 << question) == 0 {
+                        continue;
+                    }
+                    let (Some(row), Some(past), Some(slope)) =
+                        (row.get_mut(range.clone()), past.get_mut(range.clone()), slope.get(range.clone()))
+                    else {
+                        continue;
+                    };
+                    for ((weight, square), gradient) in row.iter_mut().zip(past).zip(slope) {
+                        let gradient = gradient * value + DECAY * *weight;
+                        *square += gradient * gradient;
+                        *weight -= step * gradient / square.sqrt();
+                    }
                 }
             }
         }
@@ -170,7 +180,10 @@ mod tests {
 
     fn two_kinds() -> Vec<Example> {
         (0..40_u16)
-            .map(|n| Example { features: vec![(n % 2, 1.0), (100 + n, 1.0)], answers: vec![(usize::from(n % 2), 1.0)] })
+            .map(|n| Example {
+                features: vec![(n % 2, 1.0, 1), (100 + n, 1.0, 1)],
+                answers: vec![(usize::from(n % 2), 1.0)],
+            })
             .collect()
     }
 
@@ -178,7 +191,7 @@ mod tests {
     fn what_tells_two_kinds_apart_is_learned() {
         let examples = two_kinds();
         let weights = learn(&examples.iter().collect::<Vec<_>>(), std::slice::from_ref(&(0..2)), 1);
-        let scores = weights.scores(&[(1, 1.0)]);
+        let scores = weights.scores(&[(1, 1.0, 1)]);
         assert!(scores[1] > scores[0] + 1.0, "{scores:?}");
     }
 

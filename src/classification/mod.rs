@@ -30,6 +30,9 @@ mod because;
 mod calibrate;
 pub mod correction;
 pub mod features;
+#[cfg(test)]
+mod flags_tests;
+mod form;
 pub mod judge;
 pub mod language;
 pub mod lexicon;
@@ -45,6 +48,7 @@ pub mod seed;
 pub mod similar;
 pub mod store;
 pub mod suggest;
+pub mod tone;
 pub mod train;
 pub mod versions;
 

@@ -132,8 +132,14 @@ impl Model {
 
     /// The raw scores of a post whose features are already summed by bucket.
     #[must_use]
-    pub fn scores_of(&self, features: &[(u16, f32)]) -> Vec<f32> {
-        let feature = |(bucket, value): &(u16, f32)| Feature { bucket: *bucket, value: *value, start: 0, end: 0 };
+    pub fn scores_of(&self, features: &[(u16, f32, u8)]) -> Vec<f32> {
+        let feature = |(bucket, value, of): &(u16, f32, u8)| Feature {
+            bucket: *bucket,
+            value: *value,
+            of: *of,
+            start: 0,
+            end: 0,
+        };
         self.scores(&features.iter().map(feature).collect::<Vec<_>>())
     }
 

@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 
 use super::judge::Judge;
-use super::train::Lesson;
+use super::lexicon::Lexicon;
+use super::train::{Lesson, SEED, train};
 use super::{Classification, Urgency};
 use crate::mention::Relevance;
 
@@ -66,8 +67,13 @@ pub struct Report {
 /// Judges the posts and compares with their labels. The judge must not have been trained on them.
 #[must_use]
 pub fn measure(judge: &Judge, posts: &[&Lesson]) -> Report {
-    let judged: Vec<(&Lesson, Classification)> =
-        posts.iter().map(|post| (*post, judge.judge(&post.subject(), None))).collect();
+    let judged: Vec<_> = posts.iter().map(|post| (*post, judge.judge(&post.subject(), None))).collect();
+    tally(&judged)
+}
+
+/// Compares judgements with the labels of their posts.
+#[must_use]
+pub fn tally(judged: &[(&Lesson, Classification)]) -> Report {
     let kept = |judged: &Classification| judged.relevance != Relevance::No;
     let known = || judged.iter().filter_map(|(post, said)| Some((post.relevant?, kept(said))));
     let count = |is: bool, said: bool| known().filter(|pair| *pair == (is, said)).count();
@@ -126,6 +132,21 @@ pub fn measure(judge: &Judge, posts: &[&Lesson]) -> Report {
         threats_right: threat.map_or(0.0, |class| class.precision),
         questions,
     }
+}
+
+/// Every voice of the seed judged by a model that has not read it, nor been read by it: voices are dealt into folds, and
+/// each fold is judged by a model of the others.
+#[must_use]
+pub fn cross_validated(lexicon: &Lexicon, lessons: &[Lesson]) -> Report {
+    let trained = train(lexicon, lessons, SEED);
+    let models = std::iter::once(trained.held_out).chain(trained.crossed);
+    let judges: Vec<Judge> = models.map(|model| Judge::new(lexicon.clone(), Some(model))).collect();
+    let answers: Vec<(&Lesson, Classification)> = lessons
+        .iter()
+        .zip(&trained.folds)
+        .filter_map(|(lesson, fold)| Some((lesson, judges.get(*fold)?.judge(&lesson.subject(), None))))
+        .collect();
+    tally(&answers)
 }
 
 fn share(some: usize, all: usize) -> f64 {
@@ -190,7 +211,7 @@ impl Report {
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::new();
-        let _ = writeln!(out, "Inlägg som bedömts (röster som modellen inte har läst): {}", self.posts);
+        let _ = writeln!(out, "Inlägg som bedömts, av modeller som inte har läst skribenten: {}", self.posts);
         let _ = writeln!(
             out,
             "Gäller oss: F1 {:.3}, andel avvisade av de andra {:.3}",

@@ -16,8 +16,8 @@ use super::{Intent, Sentiment, Subject, Urgency};
 
 /// The seed that the shipped model is trained from.
 pub const SEED: u64 = 1440;
-/// Folds: the held-out voices, and four of the others.
-const FOLDS: usize = 5;
+/// Folds: the held-out voices, and six of the others.
+const FOLDS: usize = 7;
 /// Posts that a training takes; beyond it the time, not the truth, grows.
 pub const LESSONS_MAX: usize = 50_000;
 /// What a post that is not about us counts for in the other questions.
@@ -92,6 +92,10 @@ pub struct Trained {
     pub model: Model,
     /// Trained without the held-out voices: what a report asks.
     pub held_out: Model,
+    /// One model for each other fold, that has not read it; the first is of fold 1.
+    pub crossed: Vec<Model>,
+    /// The fold of each lesson; 0 is held out.
+    pub folds: Vec<usize>,
 }
 
 /// Trains a model. Pure: the same posts in the same order give the same bytes, on every machine.
@@ -107,7 +111,7 @@ pub fn train(lexicon: &Lexicon, lessons: &[Lesson], seed: u64) -> Trained {
             examples.iter().zip(&folds).filter(|(_, of)| Some(**of) != fold).map(|(example, _)| example).collect();
         Model::new(labels.clone(), &learn(&read, &ranges(&labels), seed), rarity.clone())
     };
-    let (mut models, mut model) = std::thread::scope(|scope| {
+    let (mut models, mut model): (Vec<Model>, Model) = std::thread::scope(|scope| {
         let ask = &ask;
         let all = scope.spawn(move || ask(None));
         let models: Vec<_> = (0..FOLDS).map(|fold| scope.spawn(move || ask(Some(fold)))).collect();
@@ -122,16 +126,21 @@ pub fn train(lexicon: &Lexicon, lessons: &[Lesson], seed: u64) -> Trained {
         .filter_map(|((example, fold), lesson)| {
             let scores = models.get(*fold)?.scores_of(&example.features);
             let answers = example.answers.iter().map(|(class, weight)| (*weight > 0.0).then_some(*class)).collect();
-            Some(Outside { scores, answers, relevant: lesson.relevant })
+            Some(Outside { scores, answers, relevant: lesson.relevant, fold: *fold })
         })
         .collect();
-    let mut held_out = models.swap_remove(0);
+    let mut held_out = models.remove(0);
+    let mut crossed = models;
+    for (fold, one) in (1..).zip(&mut crossed) {
+        let others: Vec<Outside> = outside.iter().filter(|post| post.fold != fold).cloned().collect();
+        calibrate(one, &others);
+    }
     calibrate(&mut held_out, &outside);
     model.readings = held_out.readings;
     model.relevance = held_out.relevance;
     model.lift.clone_from(&held_out.lift);
     model.seal();
-    Trained { model, held_out }
+    Trained { model, held_out, crossed, folds }
 }
 
 fn ranges(labels: &[Vec<String>; QUESTIONS]) -> Vec<std::ops::Range<usize>> {
@@ -201,13 +210,14 @@ fn examples(lexicon: &Lexicon, lessons: &[Lesson], labels: &[Vec<String>; QUESTI
     let shares = shares(lessons, labels);
     let one = |lesson: &Lesson| {
         let seen = see(lexicon, &lesson.subject(), &lesson.whole(), Some(rarity));
-        let mut features: Vec<(u16, f32)> =
-            seen.features.iter().map(|feature| (feature.bucket, feature.value)).collect();
+        let mut features: Vec<(u16, f32, u8)> =
+            seen.features.iter().map(|feature| (feature.bucket, feature.value, feature.of)).collect();
         features.sort_by_key(|feature| feature.0);
         features.dedup_by(|next, kept| {
             let same = next.0 == kept.0;
             if same {
                 kept.1 += next.1;
+                kept.2 |= next.2;
             }
             same
         });
@@ -216,7 +226,9 @@ fn examples(lexicon: &Lexicon, lessons: &[Lesson], labels: &[Vec<String>; QUESTI
         let answers = slugs.iter().zip(labels).zip(&shares).enumerate().map(|(question, ((slug, known), shares))| {
             let class = slug.and_then(|slug| known.iter().position(|label| label == slug));
             let Some(class) = class else { return (0, 0.0) };
-            let foreign = if question > 0 && lesson.relevant == Some(false) { FOREIGN_WEIGHT } else { 1.0 };
+            // A tone is a tone whatever the post is about.
+            let foreign =
+                if lesson.relevant == Some(false) && ![0, 3].contains(&question) { FOREIGN_WEIGHT } else { 1.0 };
             (class, trust * foreign * shares.get(class).copied().unwrap_or(1.0))
         });
         Example { features, answers: answers.collect() }
