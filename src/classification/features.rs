@@ -220,8 +220,7 @@ fn questions(dimension: Dimension) -> u8 {
     match dimension {
         Dimension::Topic => RELEVANCE | TOPIC | URGENCY,
         Dimension::Intent => INTENT | SENTIMENT | URGENCY | RELEVANCE,
-        Dimension::Sentiment => INTENT | SENTIMENT | URGENCY,
-        Dimension::Urgency | Dimension::Safety => INTENT | SENTIMENT | URGENCY,
+        Dimension::Sentiment | Dimension::Urgency | Dimension::Safety => INTENT | SENTIMENT | URGENCY,
         Dimension::Place | Dimension::Municipal | Dimension::Elsewhere | Dimension::Namesake => RELEVANCE | TOPIC,
         Dimension::Noise => RELEVANCE | TOPIC | INTENT,
         Dimension::Protected | Dimension::Synonym => TOPIC | URGENCY,

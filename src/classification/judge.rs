@@ -20,6 +20,8 @@ const STEM_SCORE: f32 = 2.0;
 
 /// Below this probability even a post that the rules are sure of is not about us: they see words, not what is said.
 const RULES_YIELD_AT: f32 = 0.12;
+/// The same for what was written to us: who writes to us waits for an answer, and nobody else will see the post.
+const OWN_YIELDS_AT: f32 = 0.03;
 
 /// Why there is no judge.
 #[derive(Debug, thiserror::Error)]
@@ -109,8 +111,9 @@ impl Judge {
             (joined.as_str(), title.len() + 1)
         };
         let seen = see(&self.lexicon, subject, whole, self.model.as_ref().map(Model::rarity));
-        let scores = self.scores(&seen, self.lexicon.nearness(subject.channel));
-        self.decide(&seen, &scores, whole, offset, prior)
+        let near = self.lexicon.nearness(subject.channel);
+        let scores = self.scores(&seen, near);
+        self.decide(&seen, &scores, whole, offset, (prior, near))
     }
 
     fn decide(
@@ -119,12 +122,11 @@ impl Judge {
         scores: &[Vec<f32>; QUESTIONS],
         whole: &str,
         offset: usize,
-        prior: Option<Relevance>,
+        (prior, near): (Option<Relevance>, Nearness),
     ) -> Classification {
         let [about, topics, intents, tones, hastes] = scores;
         let (topic, intent, tone, haste) = (best(topics), best(intents), best(tones), best(hastes));
         let relevant = about.get(1).copied().unwrap_or(0.5);
-        let relevance = self.relevance(relevant, prior);
         let topic_slug = self.label(1, topic.class).to_owned();
         let chosen = Intent::from_slug(self.label(2, intent.class)).unwrap_or(Intent::Information);
         let sentiment = Sentiment::from_slug(self.label(3, tone.class)).unwrap_or(Sentiment::Neutral);
@@ -137,6 +139,7 @@ impl Judge {
             sentiment,
         };
         let (mut flags, urgency) = heed(&self.lexicon, &seen.hits, &topic_slug, &leaning);
+        let relevance = self.relevance(relevant, prior, near).max(least(&flags, near));
         let found = personal_data::find(whole);
         if !found.is_empty() {
             flags.insert(0, Flag::PersonalData);
@@ -193,7 +196,8 @@ impl Judge {
         class.and_then(|class| chances.get(class)).copied().unwrap_or(0.0)
     }
 
-    fn relevance(&self, relevant: f32, prior: Option<Relevance>) -> Relevance {
+    fn relevance(&self, relevant: f32, prior: Option<Relevance>, near: Nearness) -> Relevance {
+        let yields = if near == Nearness::Own { OWN_YIELDS_AT } else { RULES_YIELD_AT };
         let (yes, review) = self.model.as_ref().map_or((0.7, 0.4), |model| model.relevance);
         let judged = if relevant >= yes {
             Relevance::Yes
@@ -202,7 +206,7 @@ impl Judge {
         } else {
             Relevance::No
         };
-        if prior == Some(Relevance::Yes) && relevant >= RULES_YIELD_AT { judged.max(Relevance::Review) } else { judged }
+        if prior == Some(Relevance::Yes) && relevant >= yields { judged.max(Relevance::Review) } else { judged }
     }
 
     fn also(&self, chances: &[f32], first: Answer, threat: bool) -> Option<Intent> {
@@ -291,6 +295,13 @@ impl Classifier for Judge {
     }
 }
 
+/// The least relevance that the flags allow: one who may harm herself is seen wherever she writes, and a threat or a wrong
+/// that somebody tells us of is seen when it was told to us.
+fn least(flags: &[Flag], near: Nearness) -> Relevance {
+    let told_us = near == Nearness::Own && (flags.contains(&Flag::Threat) || flags.contains(&Flag::WhistleBlowing));
+    if told_us || flags.contains(&Flag::SelfHarm) { Relevance::Review } else { Relevance::No }
+}
+
 /// The classes of each question that this lexicon can be trained for.
 #[must_use]
 pub fn labels(lexicon: &Lexicon) -> [Vec<String>; QUESTIONS] {
@@ -314,10 +325,24 @@ mod tests {
     #[test]
     fn a_post_that_the_rules_are_sure_of_is_turned_away_only_when_the_judge_is_all_but_sure() {
         let judge = Judge::shipped().unwrap();
-        assert_eq!(judge.relevance(RULES_YIELD_AT, Some(Relevance::Yes)), Relevance::Review);
-        assert_eq!(judge.relevance(RULES_YIELD_AT / 2.0, Some(Relevance::Yes)), Relevance::No);
-        assert_eq!(judge.relevance(RULES_YIELD_AT / 2.0, None), Relevance::No);
-        assert_eq!(judge.relevance(0.99, Some(Relevance::No)), Relevance::Yes);
+        let yes = Some(Relevance::Yes);
+        assert_eq!(judge.relevance(RULES_YIELD_AT, yes, Nearness::Open), Relevance::Review);
+        assert_eq!(judge.relevance(RULES_YIELD_AT / 2.0, yes, Nearness::Open), Relevance::No);
+        assert_eq!(judge.relevance(RULES_YIELD_AT / 2.0, yes, Nearness::Own), Relevance::Review);
+        assert_eq!(judge.relevance(OWN_YIELDS_AT / 2.0, yes, Nearness::Own), Relevance::No);
+        assert_eq!(judge.relevance(RULES_YIELD_AT / 2.0, None, Nearness::Own), Relevance::No);
+        assert_eq!(judge.relevance(0.99, Some(Relevance::No), Nearness::Open), Relevance::Yes);
+    }
+
+    #[test]
+    fn danger_is_never_turned_away() {
+        let judge = Judge::shipped().unwrap();
+        let seen = |text: &str, channel: &str| {
+            judge.judge(&Subject { text, channel, ..Subject::default() }, None).relevance != Relevance::No
+        };
+        assert!(seen("orkar inte leva längre, hej då Stockholm", "x"));
+        assert!(seen("Jag jobbar på boendet och vill vara anonym. Chefen tvingar oss att ljuga.", "e-post"));
+        assert!(seen("Ni borde hängas allihop", "facebook-egen-sida"));
     }
 
     #[test]

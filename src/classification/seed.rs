@@ -91,12 +91,13 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_is_many_writers_and_two_in_five_posts_are_not_about_us() {
+    fn the_seed_is_many_writers_and_two_in_five_of_their_posts_are_not_about_us() {
+        // "blandat" is one mixed hand that came first; the balance is that of the voices written after it.
         let lessons = lessons();
-        let judged = lessons.iter().filter(|lesson| lesson.relevant.is_some()).count();
-        let foreign = lessons.iter().filter(|lesson| lesson.relevant == Some(false)).count();
-        assert!(judged >= 1_200 && VOICES.len() >= 30);
-        assert!(foreign * 100 >= judged * 37 && foreign * 100 <= judged * 45, "{foreign} of {judged}");
+        let judged = || lessons.iter().filter(|lesson| lesson.style != "blandat" && lesson.relevant.is_some());
+        let foreign = judged().filter(|lesson| lesson.relevant == Some(false)).count();
+        assert!(judged().count() >= 1_200 && VOICES.len() >= 30);
+        assert!(foreign * 100 >= judged().count() * 40, "{foreign} of {}", judged().count());
     }
 
     #[test]

@@ -144,9 +144,9 @@ pub fn hear(lexicon: &Lexicon, normal: &Normal, hits: &[Hit], negated: &[bool]) 
 /// A grade given in figures, "2/5" or "9 av 10", as a share of the best: figures are 0 in the normalised text.
 #[must_use]
 pub fn grade(post: &str) -> Option<f32> {
-    let figure = |text: &str| -> Option<f32> {
+    let figure = |text: &str| -> Option<u8> {
         let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse::<u8>().ok().map(f32::from)
+        digits.parse().ok()
     };
     for (separator, length) in [("/", 1), (" av ", 4), (" of ", 4)] {
         for (at, _) in post.match_indices(separator) {
@@ -157,8 +157,8 @@ pub fn grade(post: &str) -> Option<f32> {
                 continue;
             };
             let bound = !post.get(at + length..).is_some_and(|rest| rest.contains('/') && rest.find('/') <= Some(4));
-            if (best == 5.0 || best == 10.0) && given <= best && bound {
-                return Some(given / best);
+            if (best == 5 || best == 10) && given <= best && bound {
+                return Some(f32::from(given) / f32::from(best));
             }
         }
     }
