@@ -35,6 +35,8 @@ pub enum Named {
     Pingstafton,
     /// The seventh Sunday after Easter.
     Pingstdagen,
+    /// Whit Monday, a red day until 2004; the national day took its place.
+    AnnandagPingst,
     /// 5 June; an ordinary working day that some shorten.
     DagenForeNationaldagen,
     /// 6 June, a red day since 2005.
@@ -72,7 +74,7 @@ pub enum Standing {
 
 impl Named {
     /// Every named day, in the order of the year.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Nyarsdagen,
         Self::Trettondagsafton,
         Self::TrettondedagJul,
@@ -87,6 +89,7 @@ impl Named {
         Self::KristiHimmelsfardsdag,
         Self::Pingstafton,
         Self::Pingstdagen,
+        Self::AnnandagPingst,
         Self::DagenForeNationaldagen,
         Self::Nationaldagen,
         Self::Midsommarafton,
@@ -133,6 +136,7 @@ impl Named {
             Self::KristiHimmelsfardsdag => ("kristi-himmelsfardsdag", "Kristi himmelsfärdsdag"),
             Self::Pingstafton => ("pingstafton", "pingstafton"),
             Self::Pingstdagen => ("pingstdagen", "pingstdagen"),
+            Self::AnnandagPingst => ("annandag-pingst", "annandag pingst"),
             Self::DagenForeNationaldagen => ("dagen-fore-nationaldagen", "dagen före nationaldagen"),
             Self::Nationaldagen => ("nationaldagen", "nationaldagen"),
             Self::Midsommarafton => ("midsommarafton", "midsommarafton"),
@@ -233,6 +237,7 @@ fn by_easter(date: Date) -> Option<Named> {
         39 => Some(Named::KristiHimmelsfardsdag),
         48 => Some(Named::Pingstafton),
         49 => Some(Named::Pingstdagen),
+        50 if date.year() < NATIONAL_DAY_SINCE => Some(Named::AnnandagPingst),
         _ => None,
     }
 }
@@ -337,7 +342,8 @@ mod tests {
                 let shares = day.standing() == Standing::Shortenable
                     || matches!(day, Named::KristiHimmelsfardsdag | Named::Pingstdagen | Named::Pingstafton);
                 let found = year(of).filter(|date| named(*date) == Some(day)).count();
-                if national && of < NATIONAL_DAY_SINCE {
+                let gone = day == Named::AnnandagPingst && of >= NATIONAL_DAY_SINCE;
+                if gone || (national && of < NATIONAL_DAY_SINCE) {
                     assert_eq!(found, 0, "{} {of}", day.swedish());
                 } else {
                     assert!(found == 1 || (shares && found == 0), "{} {of}: {found}", day.swedish());
@@ -354,7 +360,7 @@ mod tests {
             assert_eq!(
                 is_red(date(of, 6, 6)),
                 of >= 2005
-                    || [0, 49].contains(&after_easter(date(of, 6, 6)))
+                    || [0, 49, 50].contains(&after_easter(date(of, 6, 6)))
                     || date(of, 6, 6).weekday() == Weekday::Sunday
             );
             for date in year(of) {
@@ -379,6 +385,40 @@ mod tests {
                 }
                 let due = statutory(date);
                 assert!(due >= date && !is_free(due) && (due - date).get_days() <= 5, "{date} → {due}");
+            }
+        }
+    }
+
+    /// Easter by Gauss's rule for 1900–2099: another way to the same Sunday than the one the code takes.
+    fn gauss(year: i16) -> Date {
+        let golden = year % 19;
+        let moon = (19 * golden + 24) % 30;
+        let sunday = (2 * (year % 4) + 4 * (year % 7) + 6 * moon + 5) % 7;
+        let mut day = i32::from(22 + moon + sunday);
+        // The two exceptions of the rule: 26 April becomes 19, and 25 April sometimes 18.
+        if day == 57 || (day == 56 && moon == 28 && sunday == 6 && golden > 10) {
+            day -= 7;
+        }
+        date(year, 3, 1).saturating_add((day - 1).days())
+    }
+
+    #[test]
+    fn every_red_day_from_1990_to_2060_is_that_of_another_computation() {
+        for of in 1990..=2060 {
+            let easter = gauss(of);
+            let mut red: Vec<Date> = [(1, 1), (1, 6), (5, 1), (12, 25), (12, 26)].map(|(m, d)| date(of, m, d)).to_vec();
+            red.extend([-2, 0, 1, 39, 49].map(|days| easter.saturating_add(days.days())));
+            // Whit Monday gave way to the national day in 2005.
+            red.push(if of < 2005 { easter.saturating_add(50.days()) } else { date(of, 6, 6) });
+            let saturday = |from: Date| from.series(1.day()).find(|day| day.weekday() == Weekday::Saturday).unwrap();
+            let midsummer = saturday(date(of, 6, 20));
+            red.extend([midsummer, saturday(date(of, 10, 31))]);
+            let eves = [midsummer.yesterday().unwrap(), date(of, 12, 24), date(of, 12, 31)];
+            for day in year(of) {
+                let expected = red.contains(&day) || day.weekday() == Weekday::Sunday;
+                assert_eq!(is_red(day), expected, "{day}");
+                let free = expected || eves.contains(&day) || day.weekday() == Weekday::Saturday;
+                assert_eq!(is_free(day), free, "{day}");
             }
         }
     }
