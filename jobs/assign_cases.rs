@@ -1,15 +1,16 @@
-//! Gives each new case an owner and a promise: route, choose, promise, write. So too a case whose judgement was corrected
-//! before anybody began.
+//! Gives each new case an owner and a promise, and what waits in a queue an owner with room: route, choose, promise,
+//! write. What waits goes before what is new. So too a case whose judgement was corrected before anybody began.
 
 use std::collections::BTreeMap;
 
 use crate::app::{App, calendar_of_unit};
-use crate::assignment::absence::{Absence, Told};
-use crate::assignment::choose::{Candidate, Desk};
+use crate::assignment::absence::{Absence, of_rows};
+use crate::assignment::choose::{Candidate, Choice, Desk};
 use crate::assignment::rota::Hours;
-use crate::assignment::{self, Matter};
+use crate::assignment::{self, Lane, Matter, Route, desk_store};
+use crate::case::queue_store::{self, Given};
 use crate::case::store::{Assigned, CaseRow};
-use crate::case::{self, Asked, promise};
+use crate::case::{self, Asked, Promises, promise};
 use crate::classification::{Classification, Intent, Urgency};
 use crate::clock::Time;
 use crate::db::Tx;
@@ -18,6 +19,7 @@ use crate::jobs::{BATCH, Job, WEB_BELL};
 use crate::journal::{self, Fact};
 use crate::mention::{self, store::Judged, version_store};
 use crate::response::acts::{self, Native};
+use crate::response::promise_acts;
 
 /// How many answers that we have given already a batch of new cases takes in; more are a thread gone wrong.
 const ANSWERS_LOOKED_AT: i64 = 500;
@@ -29,44 +31,61 @@ const ANSWERS_LOOKED_AT: i64 = 500;
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut tx = app.db.write().await?;
     let batch = case::store::unassigned(&mut tx, BATCH).await?;
-    if batch.is_empty() {
+    let units = queue_store::queued_units(&mut tx).await?;
+    let room = desk_store::next_room(&mut tx).await?.is_some();
+    if batch.is_empty() && units.is_empty() && !room {
         return Ok(());
     }
-    let mut loads: BTreeMap<String, (u32, Option<Time>)> = case::store::loads(&mut tx)
-        .await?
-        .into_iter()
-        .map(|(staff, open, last)| (staff, (u32::try_from(open).unwrap_or(u32::MAX), last)))
-        .collect();
-    let absences = absences(&assignment::store::absences(&mut tx, now).await?);
+    let mut office = Office::load(&mut tx, now).await?;
     let mut facts = Vec::with_capacity(batch.len());
-    let opened_by: Vec<MentionId> = batch.iter().map(|row| row.mention_id).collect();
-    let judged: BTreeMap<MentionId, Judged> = mention::store::judged(&mut tx, &opened_by)
-        .await?
-        .into_iter()
-        .map(|judged| (judged.mention.id, judged))
-        .collect();
+    desk_store::take_rooms(&mut tx).await?;
+    // What is new stands behind what waits in the same queue, unless it is due sooner.
+    let waits = |unit: &str| units.iter().any(|queued| queued == unit);
+    let judged = judged(&mut tx, &batch).await?;
+    let mut touched: Vec<String> = units.clone();
     for row in &batch {
         let judged = judged.get(&row.mention_id);
         let verdict = judged.and_then(|judged| serde_json::from_str::<Classification>(&judged.verdict).ok());
         let words = judged.map(|judged| judged.mention.body.as_str()).unwrap_or_default();
-        let given = give(app, row, verdict.as_ref(), words, &candidates(&loads), &absences, now).kept_by_holder(row);
-        case::store::assign(&mut tx, &given.row(row), now).await?;
-        let load = loads.entry(given.owner.clone()).or_default();
-        *load = (load.0.saturating_add(1), Some(now));
+        let (route, promises) = decide(app, row, verdict.as_ref(), words, now);
+        let mut choice = office.choose(app, &route, urgency(row), now);
+        let mut queued = !choice.room || (waits(&route.unit) && !never_queues(&route, urgency(row)));
+        if queued {
+            choice = office.keeps_queue(app, &route, now);
+        }
+        if let Some(holder) = stays_with(row, &route) {
+            (choice.staff, queued) = (holder, row.queued_at.is_some());
+        }
+        let because = format!("{} {}", route.because, choice.because);
+        write_new(&mut tx, row, &route, &choice.staff, &because, &promises, now).await?;
+        if queued {
+            queue_store::queue(&mut tx, row.id, now).await?;
+            touched.push(route.unit.clone());
+        } else {
+            office.count(&choice.staff, now);
+        }
         let body = serde_json::json!({
-            "unit": given.unit, "owner": given.owner, "lane": given.lane, "due_at": given.due_at.to_string(),
-            "policy": given.policy_version, "from": row.owner, "to": given.owner,
+            "unit": route.unit, "owner": choice.staff, "lane": route.lane.slug(),
+            "due_at": promises.first_response.due_at.to_string(), "policy": promises.policy_version,
+            "from": row.owner, "to": choice.staff,
         });
         let kind = if row.unit.is_some() { "case.reassigned" } else { "case.assigned" };
         facts.push(Fact::of_case(now, kind, row.id, body));
+    }
+    touched.sort_unstable();
+    touched.dedup();
+    for unit in &touched {
+        empty_queue(app, &mut tx, &mut office, unit, now, &mut facts).await?;
     }
     let new: Vec<CaseId> = batch.iter().filter(|row| row.unit.is_none()).map(|row| row.id).collect();
     answered_before(&mut tx, &new, &mut facts, now).await?;
     if batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
         Job::AssignCases.enqueue(&mut tx, now).await?;
     }
-    Job::RemindStaff.enqueue(&mut tx, now).await?;
-    tx.ring_on_commit(WEB_BELL);
+    if !facts.is_empty() {
+        Job::RemindStaff.enqueue(&mut tx, now).await?;
+        tx.ring_on_commit(WEB_BELL);
+    }
     journal::append(&mut tx, &facts).await?;
     tx.commit().await?;
     Ok(())
@@ -87,77 +106,141 @@ async fn answered_before(tx: &mut Tx, new: &[CaseId], facts: &mut Vec<Fact>, now
     Ok(())
 }
 
-/// Absences as the organisation reads them.
-#[must_use]
-pub fn absences(rows: &[assignment::store::AbsenceRow]) -> Vec<Absence> {
-    rows.iter()
-        .map(|row| Absence {
-            staff: row.staff.clone(),
-            from: row.starts_at,
-            until: Some(row.ends_at),
-            deputy: row.deputy.clone(),
-            told: Told::Page,
-        })
-        .collect()
+/// A case that comes to the same unit by the same way after a correction stays with the one who has it.
+fn stays_with(row: &CaseRow, route: &Route) -> Option<String> {
+    let same = row.unit.as_deref() == Some(route.unit.as_str()) && row.lane.as_deref() == Some(route.lane.slug());
+    row.owner.clone().filter(|_| same)
 }
 
-fn candidates(loads: &BTreeMap<String, (u32, Option<Time>)>) -> Vec<Candidate<'_>> {
-    loads.iter().map(|(staff, (load, last))| Candidate { staff, load: *load, last_given_at: *last }).collect()
+async fn judged(tx: &mut Tx, batch: &[CaseRow]) -> sqlx::Result<BTreeMap<MentionId, Judged>> {
+    let opened_by: Vec<MentionId> = batch.iter().map(|row| row.mention_id).collect();
+    let judged = mention::store::judged(tx, &opened_by).await?;
+    Ok(judged.into_iter().map(|judged| (judged.mention.id, judged)).collect())
 }
 
-/// What was decided for one case.
-struct Given {
-    unit: String,
-    lane: &'static str,
-    owner: String,
-    because: String,
-    calendar: String,
-    policy_version: String,
-    due_at: Time,
-    resolve_by: Time,
-    due_because: String,
-    discovered_late: bool,
-}
-
-impl Given {
-    /// A case that comes to the same unit by the same way after a correction stays with the one who has it.
-    fn kept_by_holder(mut self, row: &CaseRow) -> Self {
-        let same = row.unit.as_deref() == Some(self.unit.as_str()) && row.lane.as_deref() == Some(self.lane);
-        if let Some(owner) = row.owner.clone().filter(|_| same) {
-            self.owner = owner;
-        }
-        self
-    }
-
-    fn row<'a>(&'a self, case: &CaseRow) -> Assigned<'a> {
-        Assigned {
-            id: case.id,
-            unit: &self.unit,
-            lane: Some(self.lane),
-            owner: &self.owner,
-            because: &self.because,
-            calendar: &self.calendar,
-            policy_version: &self.policy_version,
-            due_at: self.due_at,
-            resolve_by: self.resolve_by,
-            due_because: &self.due_because,
-            discovered_late: self.discovered_late,
-        }
-    }
-}
-
-fn give(
+/// Gives what waits in a unit's queue to those who have room, what is due first first.
+async fn empty_queue(
     app: &App,
-    row: &CaseRow,
-    verdict: Option<&Classification>,
-    words: &str,
-    candidates: &[Candidate<'_>],
-    absences: &[Absence],
+    tx: &mut Tx,
+    office: &mut Office,
+    unit: &str,
     now: Time,
-) -> Given {
+    facts: &mut Vec<Fact>,
+) -> sqlx::Result<()> {
+    for id in queue_store::queued(tx, unit, BATCH).await? {
+        let Some(row) = case::store::find(tx, id).await? else { continue };
+        let lane = row.lane.as_deref().and_then(Lane::from_slug).unwrap_or_default();
+        let route = Route::by_hand(unit, lane);
+        let choice = office.choose(app, &route, urgency(&row), now);
+        if !choice.room {
+            break;
+        }
+        let given = Given { row: &row, owner: &choice.staff, because: &choice.because, queued: false };
+        if queue_store::give(tx, &given, now).await? {
+            office.count(&choice.staff, now);
+            let body = serde_json::json!({ "from": row.owner, "to": choice.staff, "why": "queue" });
+            facts.push(Fact::of_case(now, "case.reassigned", id, body));
+        }
+    }
+    Ok(())
+}
+
+fn urgency(row: &CaseRow) -> Urgency {
+    Urgency::from_slug(&row.urgency).unwrap_or(Urgency::Normal)
+}
+
+/// Danger and what the law hurries never wait for somebody to have room.
+fn never_queues(route: &Route, urgency: Urgency) -> bool {
+    urgency == Urgency::Acute || route.lane.beyond_approval() || route.lane.restricted()
+}
+
+/// Who has how much to do, and who is away, while a batch is given out.
+pub struct Office {
+    loads: BTreeMap<String, (u32, Option<Time>)>,
+    absences: Vec<Absence>,
+}
+
+impl Office {
+    /// As it is now.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn load(tx: &mut Tx, now: Time) -> sqlx::Result<Self> {
+        let loads = case::store::loads(tx).await?.into_iter();
+        let loads = loads.map(|(staff, open, last)| (staff, (u32::try_from(open).unwrap_or(u32::MAX), last))).collect();
+        Ok(Self { loads, absences: of_rows(&assignment::store::absences(tx, now).await?) })
+    }
+
+    /// Who is away.
+    #[must_use]
+    pub fn absences(&self) -> &[Absence] {
+        &self.absences
+    }
+
+    /// Who gets what goes this way; `room` says whether she has room for it, and danger needs none.
+    #[must_use]
+    pub fn choose(&self, app: &App, route: &Route, urgency: Urgency, now: Time) -> Choice {
+        let mut choice = self.asked(app, route, urgency, now, |desk| app.config.organisation.choose(route, desk, now));
+        choice.room |= never_queues(route, urgency);
+        choice
+    }
+
+    /// Who answers for the queue that it waits in.
+    #[must_use]
+    pub fn keeps_queue(&self, app: &App, route: &Route, now: Time) -> Choice {
+        let ask = |desk: &Desk<'_>| app.config.organisation.keeps_queue(route, desk, now);
+        self.asked(app, route, Urgency::Normal, now, ask)
+    }
+
+    fn asked(
+        &self,
+        app: &App,
+        route: &Route,
+        urgency: Urgency,
+        now: Time,
+        ask: impl Fn(&Desk<'_>) -> Choice,
+    ) -> Choice {
+        let candidates: Vec<Candidate<'_>> = self
+            .loads
+            .iter()
+            .map(|(staff, (load, last))| Candidate { staff, load: *load, last_given_at: *last })
+            .collect();
+        let on_duty = on_duty(app, &route.unit, urgency, &self.absences, now);
+        let desk = Desk {
+            candidates: &candidates,
+            absences: &self.absences,
+            on_duty: &on_duty,
+            danger: urgency == Urgency::Acute,
+        };
+        ask(&desk)
+    }
+
+    /// She has one more.
+    pub fn count(&mut self, staff: &str, now: Time) {
+        let load = self.loads.entry(staff.to_owned()).or_default();
+        *load = (load.0.saturating_add(1), Some(now));
+    }
+
+    /// She has none any more: what she had goes to others.
+    pub fn forget(&mut self, staff: &str) {
+        self.loads.remove(staff);
+    }
+}
+
+/// Who has the duty in a unit now. Outside the unit's hours those on call are asked for danger only: everything else
+/// waits for the morning.
+#[must_use]
+pub fn on_duty<'a>(app: &'a App, unit: &str, urgency: Urgency, absences: &[Absence], now: Time) -> Vec<&'a str> {
+    let staffed = calendar_of_unit(&app.config, unit).is_open(now);
+    let hours = if staffed || urgency != Urgency::Acute { Hours::Staffed } else { Hours::Unstaffed };
+    app.config.organisation.on_duty(unit, hours, absences, now)
+}
+
+/// Whose a case is, and what is promised about it.
+fn decide(app: &App, row: &CaseRow, verdict: Option<&Classification>, words: &str, now: Time) -> (Route, Promises) {
     let organisation = &app.config.organisation;
     let intent = Intent::from_slug(&row.intent).unwrap_or(Intent::Information);
-    let urgency = Urgency::from_slug(&row.urgency).unwrap_or(Urgency::Normal);
+    let urgency = urgency(row);
     let matter = Matter {
         topic: &row.topic,
         intent,
@@ -172,21 +255,38 @@ fn give(
     };
     let route = organisation.route(&matter, now);
     let calendar = calendar_of_unit(&app.config, &route.unit);
-    let hours = if calendar.is_open(now) { Hours::Staffed } else { Hours::Unstaffed };
-    let on_duty = organisation.on_duty(&route.unit, hours, absences, now);
-    let choice = organisation.choose(&route, &Desk { candidates, absences, on_duty: &on_duty }, now);
     let asked = Asked { intent, urgency, arrived_at: row.arrived_at, found_at: row.opened_at, deadline_at: None };
     let promises = promise(&asked, &calendar, &app.config.response_times);
-    Given {
-        unit: route.unit,
-        lane: route.lane.slug(),
-        owner: choice.staff,
-        because: format!("{} {}", route.because, choice.because),
-        calendar: promises.first_response.calendar_version,
-        policy_version: promises.policy_version,
-        due_at: promises.first_response.due_at,
+    (route, promises)
+}
+
+async fn write_new(
+    tx: &mut Tx,
+    row: &CaseRow,
+    route: &Route,
+    owner: &str,
+    because: &str,
+    promises: &Promises,
+    now: Time,
+) -> sqlx::Result<()> {
+    let first = &promises.first_response;
+    let assigned = Assigned {
+        id: row.id,
+        unit: &route.unit,
+        lane: Some(route.lane.slug()),
+        owner,
+        because,
+        calendar: &first.calendar_version,
+        policy_version: &promises.policy_version,
+        due_at: first.due_at,
         resolve_by: promises.resolution.due_at,
-        due_because: promises.first_response.because.join("\n"),
-        discovered_late: promises.first_response.discovered_late.is_some(),
+        due_because: &first.because.join("\n"),
+        discovered_late: first.discovered_late.is_some(),
+    };
+    case::store::assign(tx, &assigned, now).await?;
+    if row.unit.is_some() {
+        // Corrected before anybody began: the promises that run get the terms of what it is.
+        return promise_acts::change_terms(tx, row, promises, now).await;
     }
+    promise_acts::begin(tx, row.id, promises, now).await
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use crate::app::App;
+use crate::assignment::desk_store;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::SourceId;
@@ -26,10 +27,14 @@ pub mod hear_server;
 pub mod hear_staff;
 pub mod hear_stream;
 pub mod keep_posts;
+pub mod keep_promises;
 pub mod open_cases;
 pub mod poll_source;
 pub mod purge;
+pub mod read_absences;
+pub mod release_cases;
 pub mod remind_staff;
+pub mod sum_up_weeks;
 pub mod sweep;
 pub mod tell_of_voices;
 pub mod warn_keepers;
@@ -68,6 +73,14 @@ pub enum Job {
     OpenCases,
     /// Gives new cases an owner and a promise.
     AssignCases,
+    /// Writes breaches, and ends waits and offers that have lasted long enough.
+    KeepPromises,
+    /// Gives the cases of somebody whose absence begins to others.
+    ReleaseCases,
+    /// Reads the feeds that say who is away.
+    ReadAbsences,
+    /// Writes the weekly summary of those who lead.
+    SumUpWeeks,
     /// Decides who is told what now, and writes it into the outbox.
     RemindStaff,
     /// Lets earlier messages say how it is now.
@@ -91,6 +104,10 @@ impl Job {
             Self::ClassifyMentions => ("classify_mentions", None, Lane::River),
             Self::OpenCases => ("open_cases", None, Lane::River),
             Self::AssignCases => ("assign_cases", None, Lane::River),
+            Self::KeepPromises => ("keep_promises", None, Lane::River),
+            Self::ReleaseCases => ("release_cases", None, Lane::River),
+            Self::ReadAbsences => ("read_absences", None, Lane::Listen),
+            Self::SumUpWeeks => ("sum_up_weeks", None, Lane::River),
             Self::RemindStaff => ("remind_staff", None, Lane::River),
             Self::EditMessages => ("edit_messages", None, Lane::River),
             Self::DeliverMessages => ("deliver_messages", None, Lane::Speak),
@@ -108,6 +125,10 @@ impl Job {
             ("classify_mentions", _) => Self::ClassifyMentions,
             ("open_cases", _) => Self::OpenCases,
             ("assign_cases", _) => Self::AssignCases,
+            ("keep_promises", _) => Self::KeepPromises,
+            ("release_cases", _) => Self::ReleaseCases,
+            ("read_absences", _) => Self::ReadAbsences,
+            ("sum_up_weeks", _) => Self::SumUpWeeks,
             ("remind_staff", _) => Self::RemindStaff,
             ("edit_messages", _) => Self::EditMessages,
             ("deliver_messages", _) => Self::DeliverMessages,
@@ -146,6 +167,10 @@ impl Job {
             Self::ClassifyMentions => classify_mentions::run(app, now).await,
             Self::OpenCases => open_cases::run(app, now).await,
             Self::AssignCases => assign_cases::run(app, now).await,
+            Self::KeepPromises => keep_promises::run(app, now).await,
+            Self::ReleaseCases => release_cases::run(app, now).await,
+            Self::ReadAbsences => read_absences::run(app, now).await,
+            Self::SumUpWeeks => sum_up_weeks::run(app, now).await,
             Self::RemindStaff => remind_staff::run(app, now).await,
             Self::EditMessages => edit_messages::run(app, now).await,
             Self::DeliverMessages => deliver_messages::run(app).await,
@@ -197,25 +222,21 @@ pub async fn timetable(app: &App) -> anyhow::Result<()> {
 /// What the database says.
 pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     let mut tx = app.db.read().await?;
-    let looks = case::store::next_look(&mut tx).await?;
     let sources = source::store::due(&mut tx, now, SOURCES_AT_A_TIME).await?;
     let polls = source::store::next_due(&mut tx).await?;
-    let messages = chat::store::next_due(&mut tx).await?;
+    let wanted = wanted(&mut tx).await?;
     let unassigned = case::store::first_unassigned(&mut tx).await?;
     let stale = chat::outbox_store::next_stale(&mut tx).await?;
     drop(tx);
 
-    let look_due = looks.is_some_and(|at| at <= now);
-    let message_due = messages.is_some_and(|at| at <= now);
     let mut tx = app.db.write().await?;
     for (id, due) in sources {
         Job::PollSource(id).enqueue_once(&mut tx, &poll_key(id, due, now), now).await?;
     }
-    if let Some(at) = looks.filter(|_| look_due) {
-        Job::RemindStaff.enqueue_once(&mut tx, &key("remind", at, now), now).await?;
-    }
-    if let Some(at) = messages.filter(|_| message_due) {
-        Job::DeliverMessages.enqueue_once(&mut tx, &key("deliver", at, now), now).await?;
+    for (job, what, at) in &wanted {
+        if let Some(at) = at.filter(|at| *at <= now) {
+            job.enqueue_once(&mut tx, &key(what, at, now), now).await?;
+        }
     }
     // A page that corrects a judgement leaves its case to be given out anew, and rings.
     if let Some(case) = unassigned {
@@ -234,8 +255,32 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     }
     tx.commit().await?;
 
-    let waits = [looks, polls, messages, Some(sweep.1)];
-    Ok(waits.into_iter().flatten().filter(|at| *at > now).min().unwrap_or(sweep.1))
+    let waits = wanted.into_iter().map(|(_, _, at)| at).chain([polls, Some(sweep.1)]);
+    Ok(waits.flatten().filter(|at| *at > now).min().unwrap_or(sweep.1))
+}
+
+/// What each job next has to do, each asked of an index: `(job, its word in the key, when)`. The order is that of the
+/// river, so that what moves a case is done before somebody is reminded of it.
+async fn wanted(tx: &mut Tx) -> sqlx::Result<Vec<(Job, &'static str, Option<Time>)>> {
+    Ok(vec![
+        (Job::KeepPromises, "promises", case::promise_store::next_promise_look(tx).await?),
+        (Job::KeepPromises, "offers", desk_store::next_offer_end(tx).await?),
+        (Job::ReadAbsences, "absences", desk_store::next_feed(tx).await?),
+        (Job::ReleaseCases, "release", desk_store::next_absence(tx).await?),
+        (Job::AssignCases, "room", desk_store::next_room(tx).await?),
+        (Job::SumUpWeeks, "week", desk_store::next_weekly(tx).await?),
+        (Job::RemindStaff, "remind", case::store::next_look(tx).await?),
+        (Job::RemindStaff, "tell", desk_store::next_offer_to_tell(tx).await?),
+        (Job::DeliverMessages, "deliver", chat::store::next_due(tx).await?),
+    ])
+}
+
+/// The next moment at which the program itself wants to do something about what it has, sources aside.
+///
+/// # Errors
+/// What the database says.
+pub async fn next_moment(tx: &mut Tx) -> sqlx::Result<Option<Time>> {
+    Ok(wanted(tx).await?.into_iter().filter_map(|(_, _, at)| at).min())
 }
 
 /// True when something is due at `now` that no job has done yet.
@@ -243,9 +288,10 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
 /// # Errors
 /// What the database says.
 pub async fn something_due(tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
-    let due = [case::store::next_look(tx).await?, source::store::next_due(tx).await?, chat::store::next_due(tx).await?];
+    let polls = source::store::next_due(tx).await?;
     let (unassigned, stale) = (case::store::first_unassigned(tx).await?, chat::outbox_store::next_stale(tx).await?);
-    Ok(unassigned.is_some() || stale.is_some() || due.into_iter().flatten().any(|at| at <= now))
+    let next = next_moment(tx).await?;
+    Ok(unassigned.is_some() || stale.is_some() || next.into_iter().chain(polls).any(|at| at <= now))
 }
 
 /// One piece of work for what is due since `at`, and another each second that it stays due.

@@ -9,11 +9,12 @@ use crate::classification::{Classification, Flag, Intent};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::{CaseId, MentionId};
-use crate::jobs::{BATCH, Job, WEB_BELL};
+use crate::jobs::{BATCH, Job, TIMETABLE_BELL, WEB_BELL};
 use crate::journal::{self, Fact};
 use crate::mention::store::{Judged, Mention};
 use crate::mention::{self, Hearing, version_store};
 use crate::response::acts::{self, Native};
+use crate::response::promise_acts;
 use crate::source::channel_store;
 
 /// How many letters of a post stand for it in lists.
@@ -43,6 +44,15 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
             note_answer(&mut tx, found, now, &mut facts).await?;
             continue;
         }
+        if let Some(thread) = found.thread.as_deref()
+            && let Some(row) = case::promise_store::waiting_in_thread(&mut tx, &found.channel, thread).await?
+        {
+            // Whatever it says, it is the word we waited for.
+            case::store::add_mention(&mut tx, row.id, found.id).await?;
+            let resumed = promise_acts::take_up(&mut tx, &app.config.calendars, &row, now).await?;
+            facts.push(Fact { mention: Some(found.id), ..Fact::of_case(now, "case.resumed", row.id, resumed) });
+            continue;
+        }
         let opening = case::opening(&verdict, Author::Somebody, &app.config.other_topics);
         if !opening.opens() {
             continue;
@@ -63,6 +73,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         facts.push(Fact { mention: Some(found.id), ..Fact::of_case(now, "case.opened", case, body) });
     }
     opened.file(&mut tx).await?;
+    tx.ring_on_commit(TIMETABLE_BELL);
     if opened.any {
         Job::AssignCases.enqueue(&mut tx, now).await?;
     }

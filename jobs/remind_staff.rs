@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::app::App;
 use crate::assignment::chain::Rung;
 use crate::assignment::store::AbsenceRow;
-use crate::assignment::{self, Lane};
+use crate::assignment::{self, Lane, desk_store};
 use crate::calendar::{Calendar, stockholm};
 use crate::case::store::CaseRow;
 use crate::case::{self, CaseState};
@@ -15,11 +15,11 @@ use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::CaseId;
 use crate::jobs::write_messages::write_messages;
-use crate::jobs::{BATCH, Job, TIMETABLE_BELL, WEB_BELL, assign_cases};
+use crate::jobs::{BATCH, Job, TIMETABLE_BELL, WEB_BELL};
 use crate::journal::{self, Fact};
 use crate::reminder::store::{ReminderRow, SilenceRow};
 use crate::reminder::{
-    self, Acknowledged, Decision, People, Person, ReminderCase, Scope, Sent, Silence, Snooze, Stage, Waiting,
+    self, Acknowledged, Decision, People, Person, ReminderCase, Rhythm, Scope, Sent, Silence, Snooze, Stage, Waiting,
 };
 
 /// The most that is said about one case in one look: every stage to every link of the chain.
@@ -37,6 +37,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     for case in &cases {
         look_at(app, &mut tx, case, &known, now, &mut facts).await?;
     }
+    let told = tell_offers(app, &mut tx, now).await?;
     let wrote = write_messages(app, &mut tx, now).await?;
     if cases.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
         Job::RemindStaff.enqueue(&mut tx, now).await?;
@@ -44,7 +45,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     if wrote {
         Job::DeliverMessages.enqueue(&mut tx, now).await?;
     }
-    if cases.is_empty() && !wrote {
+    if cases.is_empty() && !wrote && !told {
         return Ok(());
     }
     tx.ring_on_commit(TIMETABLE_BELL);
@@ -78,9 +79,20 @@ impl Known {
     }
 }
 
+/// One thing that is to be said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Staff key of the recipient.
+    pub to: String,
+    /// What.
+    pub stage: Stage,
+    /// True when it is said although a silence, quiet hours or a closed office stands in the way.
+    pub breaks: bool,
+}
+
 /// What is to be said about one case at `now`, one thing after another, until it holds. Pure: a dry run calls it too.
 #[must_use]
-pub fn decide_all(app: &App, case: &CaseRow, known: &Known, now: Time) -> (Vec<(String, Stage)>, reminder::Look) {
+pub fn decide_all(app: &App, case: &CaseRow, known: &Known, now: Time) -> (Vec<Said>, reminder::Look) {
     let always = Calendar::always();
     let config = &app.config;
     let calendar_of = |name: Option<&str>| name.and_then(|name| config.calendars.get(name)).unwrap_or(&always);
@@ -91,12 +103,13 @@ pub fn decide_all(app: &App, case: &CaseRow, known: &Known, now: Time) -> (Vec<(
         let calendar = staff.calendar.as_deref().or(unit.map(|unit| unit.calendar.as_str()));
         let away = known.absences.iter().filter(|absence| absence.staff == key);
         let away = away.map(|absence| (absence.starts_at, absence.ends_at)).collect();
-        Some(Person { key: staff.key.as_str(), calendar: calendar_of(calendar), away, digest: None })
+        let digest = staff.digest.as_deref().and_then(Rhythm::parse);
+        Some(Person { key: staff.key.as_str(), calendar: calendar_of(calendar), away, digest })
     };
     let lane = case.lane.as_deref().and_then(Lane::from_slug).unwrap_or_default();
     let owner = case.owner.as_deref().unwrap_or_default();
     let unit = case.unit.as_deref().unwrap_or_default();
-    let absences = assign_cases::absences(&known.absences);
+    let absences = assignment::absence::of_rows(&known.absences);
     let chain = config.organisation.chain(owner, unit, lane, &absences, now);
     let at = |rung: Rung| chain.steps.iter().find(|step| step.rung == rung).and_then(|step| person(&step.staff));
     let people =
@@ -110,11 +123,13 @@ pub fn decide_all(app: &App, case: &CaseRow, known: &Known, now: Time) -> (Vec<(
         topic: case.topic.clone(),
         urgency: Urgency::from_slug(&case.urgency).unwrap_or(Urgency::Normal),
         round_at: case.assigned_at.unwrap_or(case.opened_at),
-        started_at: case.assigned_at.map_or(case.opened_at, |_| case.opened_at),
+        started_at: case.promise_started_at.unwrap_or(case.opened_at).min(case.due_at.unwrap_or(case.opened_at)),
         due_at: case.promised_at().unwrap_or(case.opened_at),
         calendar: promised_by.unwrap_or(&always),
-        waiting: Waiting::ForUs,
-        acknowledged: case.acknowledged_at.map(|at| Acknowledged { by: owner.to_owned(), at }),
+        waiting: if case.waiting_since.is_some() { Waiting::ForCitizen } else { Waiting::ForUs },
+        acknowledged: case
+            .acknowledged_at
+            .map(|at| Acknowledged { by: case.acknowledged_by.clone().unwrap_or_else(|| owner.to_owned()), at }),
         snooze: snooze.map(|silence| Snooze {
             by: silence.made_by.clone(),
             at: silence.starts_at,
@@ -131,14 +146,15 @@ pub fn decide_all(app: &App, case: &CaseRow, known: &Known, now: Time) -> (Vec<(
         })
         .collect();
     let mut said = Vec::new();
-    let mut look = reminder::decide(&view, &sent, &people, &silences, &config.ladder, now);
-    while let Decision::Send { to, stage, .. } = &look.decision {
+    let ladder = config.ladders.of(case.ladder.as_deref().unwrap_or_default());
+    let mut look = reminder::decide(&view, &sent, &people, &silences, ladder, now);
+    while let Decision::Send { to, stage, breaks_silence } = &look.decision {
         if said.len() == SAID_AT_A_LOOK {
             break;
         }
-        said.push((to.clone(), *stage));
+        said.push(Said { to: to.clone(), stage: *stage, breaks: *breaks_silence });
         sent.push(Sent { to: to.clone(), due_at: view.due_at, stage: *stage });
-        look = reminder::decide(&view, &sent, &people, &silences, &config.ladder, now);
+        look = reminder::decide(&view, &sent, &people, &silences, ladder, now);
     }
     (said, look)
 }
@@ -164,10 +180,17 @@ async fn look_at(
 ) -> sqlx::Result<()> {
     let (said, look) = decide_all(app, case, known, now);
     let due_at = case.promised_at().unwrap_or(case.opened_at);
-    for (to, stage) in said {
+    if case.ladder.is_none() && case.unit.is_some() {
+        // The round climbs this ladder to its end, whatever is decided meanwhile.
+        case::promise_store::set_ladder(tx, case.id, &app.config.ladders.current().version()).await?;
+    }
+    for Said { to, stage, breaks } in said {
         let new = reminder::store::put(tx, case.id, &to, due_at, stage.slug(), case.round, now).await?;
-        if new.is_some() {
-            let body = serde_json::json!({ "to": to, "stage": stage.slug() });
+        if let Some(id) = new {
+            if breaks {
+                reminder::store::note_break(tx, id).await?;
+            }
+            let body = serde_json::json!({ "to": to, "stage": stage.slug(), "breaks": breaks });
             facts.push(Fact::of_case(now, "reminder.decided", case.id, body));
         }
     }
@@ -176,4 +199,42 @@ async fn look_at(
         Decision::Send { .. } => (None, None),
     };
     case::store::looked_at(tx, case.id, look.next_look_at, text.as_deref(), until).await
+}
+
+/// Offers that are told of in one look.
+const OFFERS_AT_A_LOOK: i64 = 100;
+/// Members of a unit who are told that a case is offered to their unit.
+const MEMBERS_TOLD: usize = 20;
+
+/// Tells whom a case is offered, and the owner when it came to nothing; at work, never in quiet hours. Returns whether
+/// any offer was looked at.
+async fn tell_offers(app: &App, tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
+    let offers = desk_store::offers_to_tell(tx, now, OFFERS_AT_A_LOOK).await?;
+    let ladder = app.config.ladders.current();
+    for offer in &offers {
+        let Some(case) = case::store::find(tx, offer.case_id).await? else { continue };
+        let organisation = &app.config.organisation;
+        let unit = offer.to_unit.as_deref().unwrap_or_default();
+        let of_unit = organisation.members(unit, now).map(|staff| staff.key.as_str()).take(MEMBERS_TOLD);
+        let told: Vec<&str> = match (offer.tell.as_str(), offer.to_staff.as_deref()) {
+            ("owner", _) => vec![offer.from_staff.as_str()],
+            (_, Some(staff)) => vec![staff],
+            _ => of_unit.collect(),
+        };
+        let stage = format!("{}-{}", if offer.tell == "owner" { "kept" } else { "offer" }, offer.id);
+        let mut later: Option<Time> = None;
+        for key in told {
+            let calendar = app.calendar_of_staff(key);
+            let person = Person { key, calendar: &calendar, away: Vec::new(), digest: None };
+            match reminder::reachable_at(&person, ladder, now) {
+                Some(at) if at > now => later = later.into_iter().chain([at]).min(),
+                _ => {
+                    let due_at = case.due_at.unwrap_or(case.opened_at);
+                    reminder::store::put(tx, case.id, key, due_at, &stage, case.round, now).await?;
+                }
+            }
+        }
+        desk_store::tell_offer_at(tx, offer.id, later).await?;
+    }
+    Ok(!offers.is_empty())
 }

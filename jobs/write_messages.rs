@@ -11,12 +11,13 @@ use crate::chat::button::Standing;
 use crate::chat::choice::{self, Way};
 use crate::chat::outbox_store::Health;
 use crate::chat::store::VoiceRow;
-use crate::chat::tier::{CaseFact, Level, ReminderFacts, is_protected};
+use crate::chat::tier::{CaseFact, Level, Occasion, ReminderFacts, is_protected};
 use crate::chat::{self, Act, Channel, Nonce};
 use crate::classification::{Intent, Urgency};
 use crate::clock::Time;
 use crate::db::Tx;
-use crate::id::MessageId;
+use crate::id::{CaseId, MessageId};
+use crate::reminder::{self, Stage};
 
 /// How many reminders are put into messages at a time.
 const WRITTEN_AT_A_TIME: i64 = 1_000;
@@ -103,8 +104,16 @@ async fn compose(
 ) -> anyhow::Result<()> {
     let (count, earliest) = chat::store::extent(tx, message).await?;
     let rows = case::store::of_message(tx, message, NAMED).await?;
+    let stages = chat::store::cases_of(tx, message).await?;
+    let breaking = reminder::store::breaking(tx, message).await?;
+    let level = |row: &CaseRow| {
+        let reached = stages.iter().filter(|(case, _)| *case == row.id);
+        let reached = reached.filter_map(|(_, stage)| Stage::from_slug(stage)).max();
+        if breaking.contains(&row.id) { Level::Breaking } else { level_of(reached, row, now) }
+    };
+    let facts: Vec<CaseFact> = rows.iter().map(|row| case_fact(app, row, level(row), now)).collect();
     let count = usize::try_from(count).unwrap_or(rows.len());
-    let said = say(app, way, &rows, count, earliest, now);
+    let said = as_message(app, way, occasion(app, recipient, &stages), &facts, (count, earliest), now);
     let said = match rows.as_slice() {
         [row] if count == 1 => said.with_buttons(&new_buttons(tx, recipient, row, now).await?),
         _ => said,
@@ -123,16 +132,27 @@ pub(super) fn say(
     earliest: Option<Time>,
     now: Time,
 ) -> chat::Message {
-    let facts: Vec<CaseFact> = rows.iter().map(|row| case_fact(app, row, now)).collect();
+    let facts: Vec<CaseFact> = rows.iter().map(|row| case_fact(app, row, level_of(None, row, now), now)).collect();
+    as_message(app, way, Occasion::Reminder, &facts, (count, earliest), now)
+}
+
+fn as_message(
+    app: &App,
+    way: &Way,
+    occasion: Occasion,
+    cases: &[CaseFact],
+    (count, earliest): (usize, Option<Time>),
+    now: Time,
+) -> chat::Message {
     let facts = ReminderFacts {
-        cases: &facts,
+        cases,
         count,
         earliest_due_at: earliest.unwrap_or(now),
         links: &app.links,
         vocabulary: &app.vocabulary,
         now,
     };
-    chat::tier::message(app.voices.tier(way.channel, &way.address), chat::tier::Occasion::Reminder, &facts)
+    chat::tier::message(app.voices.tier(way.channel, &way.address), occasion, &facts)
 }
 
 /// Buttons for one case as it stands, made for one person.
@@ -152,7 +172,41 @@ pub(super) async fn new_buttons(
     Ok(acts)
 }
 
-fn case_fact(app: &App, row: &CaseRow, now: Time) -> CaseFact {
+/// What can wait and is summed up at the time she has chosen is a digest; anything else is a reminder.
+fn occasion(app: &App, staff: &str, stages: &[(CaseId, String)]) -> Occasion {
+    let has_digest = app.config.organisation.staff(staff).is_some_and(|staff| staff.digest.is_some());
+    let below = app.config.ladders.current().digest_below;
+    let waits = |slug: &String| Stage::from_slug(slug).is_some_and(|stage| stage < below);
+    if has_digest && stages.iter().all(|(_, slug)| waits(slug)) { Occasion::Digest } else { Occasion::Reminder }
+}
+
+fn level_of(reached: Option<Stage>, row: &CaseRow, now: Time) -> Level {
+    match reached {
+        Some(Stage::Deputy | Stage::Manager | Stage::Chief) => Level::Escalated,
+        _ if row.due_at.is_some_and(|due_at| due_at <= now) => Level::Overdue,
+        Some(Stage::DueSoon | Stage::DueClose) => Level::DueSoon,
+        _ => Level::Notice,
+    }
+}
+
+/// Puts a weekly summary into the outbox; false when she has no chat that can be used.
+pub(super) async fn write_summary(
+    app: &App,
+    tx: &mut Tx,
+    staff: &str,
+    rows: &[CaseRow],
+    count: usize,
+    now: Time,
+) -> anyhow::Result<bool> {
+    let Some(way) = Ways::load(tx).await?.to(app, staff, now) else { return Ok(false) };
+    let facts: Vec<CaseFact> = rows.iter().map(|row| case_fact(app, row, level_of(None, row, now), now)).collect();
+    let earliest = rows.iter().filter_map(|row| row.due_at).min();
+    let said = serde_json::to_string(&as_message(app, &way, Occasion::Digest, &facts, (count, earliest), now))?;
+    chat::store::put_message(tx, staff, way.channel.slug(), &way.address, &said, now, now).await?;
+    Ok(true)
+}
+
+fn case_fact(app: &App, row: &CaseRow, level: Level, now: Time) -> CaseFact {
     let organisation = &app.config.organisation;
     let intent = Intent::from_slug(&row.intent).unwrap_or(Intent::Information);
     let due_at = row.promised_at().unwrap_or(now);
@@ -163,7 +217,7 @@ fn case_fact(app: &App, row: &CaseRow, now: Time) -> CaseFact {
         place: row.place.clone().unwrap_or_default(),
         unit: row.unit.as_deref().map(|unit| organisation.name_of_unit(unit).to_owned()).unwrap_or_default(),
         due_at,
-        level: if due_at <= now { Level::Overdue } else { Level::Notice },
+        level,
         protected: row.protected || row.restricted || is_protected("", intent, &[]),
     }
 }

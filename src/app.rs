@@ -1,27 +1,35 @@
 //! The composition root: the only file that names every concrete thing and puts them together.
 
+pub mod ask;
+
 use std::sync::{Arc, PoisonError, RwLock};
 
 use anyhow::Context as _;
 use ulid::Ulid;
 use url::Url;
 
-use crate::calendar::Calendar;
+use crate::assignment::desk_store;
+use crate::calendar::{self, Calendar};
+use crate::case::promise_store::{decided, keep_decided};
 use crate::chat;
 use crate::chat::tier::{Links, Vocabulary};
 use crate::chat::voices::Voices;
 use crate::classification::judge::Judge;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
-use crate::db::{Db, Engine};
-use crate::http::{self, Limits, Reach};
+use crate::db::{Db, Engine, Tx};
+use crate::http::{self, Fetch, FetchError, Fetched, Limits, Reach};
 use crate::mention::watch::{self, Watch};
+use crate::reminder::Ladders;
 use crate::source::account::Account;
 use crate::source::store::{Named, SourceRow};
 use crate::source::watched::{SourceKind, SourceSetting};
 use crate::source::{
     self, AccountState, BlueskyAccount, Cursor, FeedSource, MastodonSource, Poll, PollError, Sessions, Source, Thread,
 };
+
+/// Older calendars and ladders that are taken in, the newest first: decades of yearly changes.
+const DECIDED_MAX: i64 = 1_000;
 
 /// The whole program, as its jobs and pages see it.
 pub struct App {
@@ -53,12 +61,13 @@ impl App {
     ///
     /// # Errors
     /// When the database, the judge or a voice cannot be opened.
-    pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
+    pub async fn open(mut config: Config, clock: Clock) -> anyhow::Result<Self> {
         let db = Db::open(&config.database, config.connections).await?;
         let judge = Arc::new(judge(&config)?);
         let mut tx = db.write().await?;
         let fresh = format!("{}{}", Ulid::generate(), Ulid::generate());
         let own_secret = chat::store::own_secret(&mut tx, &fresh).await?;
+        keep_decisions(&mut tx, &mut config, clock.now()).await?;
         tx.commit().await?;
         let organisation = &config.organisation;
         let names = organisation.topics.iter().map(|topic| topic.name.clone());
@@ -90,12 +99,50 @@ impl App {
         let named: Vec<Named> = self.config.sources.iter().map(named).collect();
         let mut tx = self.db.write().await?;
         source::store::take_over_configuration(&mut tx, &named, self.clock.now()).await?;
+        desk_store::know_feeds(&mut tx, &self.feeds(), self.clock.now()).await?;
+        desk_store::know_weeklies(&mut tx, &self.weeklies()).await?;
         if self.db.engine() == Engine::Sqlite {
             // One process works on an embedded database: what another held, it held before it died.
             source::store::let_go(&mut tx).await?;
             chat::store::let_go(&mut tx).await?;
         }
         tx.commit().await
+    }
+
+    /// Whose absences are read from a feed, with a hash of its address: the address itself is a secret.
+    fn feeds(&self) -> Vec<(String, String)> {
+        let now = self.clock.now();
+        let staff = self.config.organisation.staff.iter().filter(|staff| staff.period.holds(now));
+        staff
+            .filter_map(|staff| {
+                let address = staff.absence_feed.as_deref()?;
+                Some((staff.key.clone(), calendar::fingerprint(&(address, &self.secret))))
+            })
+            .collect()
+    }
+
+    /// Those who lead a department, and the one who answers for the audit, with when their next summary comes.
+    fn weeklies(&self) -> Vec<(String, Time)> {
+        let (now, organisation) = (self.clock.now(), &self.config.organisation);
+        let Some(rhythm) = self.config.weekly else { return Vec::new() };
+        let chiefs = organisation.departments.iter().filter(|one| one.period.holds(now)).map(|one| one.chief.as_str());
+        let audits = organisation.function(&organisation.communications_chief);
+        let audits = audits.into_iter().flat_map(|function| function.staff.iter().take(1)).map(String::as_str);
+        let mut keys: Vec<&str> = chiefs.chain(audits).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.into_iter()
+            .filter_map(|key| Some((key.to_owned(), rhythm.at_or_after(now, &self.calendar_of_staff(key))?)))
+            .collect()
+    }
+
+    /// When one of the staff works: her own calendar, or her unit's; round the clock when neither is known.
+    #[must_use]
+    pub fn calendar_of_staff(&self, key: &str) -> Calendar {
+        let own = self.config.organisation.staff(key);
+        let unit = own.and_then(|staff| self.config.organisation.unit(&staff.unit));
+        let name = own.and_then(|staff| staff.calendar.as_deref()).or(unit.map(|unit| unit.calendar.as_str()));
+        name.and_then(|name| self.config.calendars.get(name)).cloned().unwrap_or_else(Calendar::always)
     }
 
     /// The judge in office.
@@ -182,11 +229,48 @@ impl App {
         }
     }
 
+    /// Asks for somebody's calendar. Public addresses only; the address itself is told to nobody.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn fetch_calendar(
+        &self,
+        url: &str,
+        etag: Option<&str>,
+        last_modified: Option<&str>,
+    ) -> Result<Fetched, FetchError> {
+        let reach = if self.config.organisation.rules.local_feeds { Reach::Local } else { Reach::Public };
+        self.http.fetch(&Fetch { url, etag, last_modified, reach, accept: "text/calendar, */*;q=0.1" }).await
+    }
+
     /// What the configuration says of a source.
     #[must_use]
     pub fn setting(&self, key: &str) -> Option<&SourceSetting> {
         self.config.sources.iter().find(|setting| setting.key == key)
     }
+}
+
+/// Keeps what is decided today, and takes in what was decided before, so that promises and ladders that run go on by
+/// what they began with.
+async fn keep_decisions(tx: &mut Tx, config: &mut Config, now: Time) -> anyhow::Result<()> {
+    for calendar in config.calendars.iter() {
+        keep_decided(tx, "calendar", &calendar.version(), &serde_json::to_string(calendar)?, now).await?;
+    }
+    let ladder = config.ladders.current().clone();
+    keep_decided(tx, "ladder", &ladder.version(), &serde_json::to_string(&ladder)?, now).await?;
+    let times = &config.response_times;
+    keep_decided(tx, "response-times", &times.version(), &serde_json::to_string(times)?, now).await?;
+    let calendars = Arc::make_mut(&mut config.calendars);
+    for (version, body, _) in decided(tx, "calendar", DECIDED_MAX).await? {
+        let calendar: Calendar = serde_json::from_str(&body).with_context(|| format!("the kept calendar {version}"))?;
+        calendars.keep(calendar);
+    }
+    let mut ladders = Vec::new();
+    for (version, body, _) in decided(tx, "ladder", DECIDED_MAX).await? {
+        ladders.push(serde_json::from_str(&body).with_context(|| format!("the kept ladder {version}"))?);
+    }
+    config.ladders = Ladders::new(ladder, ladders);
+    Ok(())
 }
 
 fn named(setting: &SourceSetting) -> Named {

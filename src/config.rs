@@ -15,7 +15,7 @@ use crate::case::ResponseTimes;
 use crate::chat::{self, settings::ChatSettings};
 use crate::classification::lexicon::Lexicon;
 use crate::mention::words::{self, Words};
-use crate::reminder::Ladder;
+use crate::reminder::{Ladder, Ladders, Rhythm};
 use crate::settings::{self, Problem, Problems, Section};
 use crate::source::account::{self, Accounts};
 use crate::source::watched::{self, SourceSetting};
@@ -65,8 +65,10 @@ pub struct Config {
     pub other_topics: Vec<String>,
     /// What is promised.
     pub response_times: ResponseTimes,
-    /// Who is told when.
-    pub ladder: Ladder,
+    /// Who is told when; and the ladders that running rounds began with.
+    pub ladders: Ladders,
+    /// When those who lead have their weekly summary; none when it is switched off.
+    pub weekly: Option<Rhythm>,
     /// The watch rules.
     pub words: Words,
     /// The judge's words; absent only while they are faulty.
@@ -151,6 +153,7 @@ fn parse(
     let web = service.section("web");
     let log = service.section("log");
     let accounts = account::read(sources);
+    let reminders = organisation.section("reminders");
     Config {
         municipality: of("name"),
         contact: of("contact"),
@@ -181,10 +184,21 @@ fn parse(
             .section("response_times")
             .map(|section| ResponseTimes::read(&section))
             .unwrap_or_default(),
-        ladder: organisation.section("reminders").map(|section| Ladder::read(&section)).unwrap_or_default(),
+        weekly: reminders.as_ref().and_then(weekly),
+        ladders: Ladders::new(reminders.as_ref().map(Ladder::read).unwrap_or_default(), []),
         words: words::read(words),
         lexicon: Lexicon::read(lexicon).map_err(|fault| lexicon.place().report(fault.to_string())).ok(),
     }
+}
+
+/// `weekly = "monday 08:30"`, or "none".
+fn weekly(section: &Section) -> Option<Rhythm> {
+    let found = section.located_optional("weekly")?;
+    let rhythm = Rhythm::parse(&found.text).filter(|rhythm| matches!(rhythm, Rhythm::Week { .. }));
+    if rhythm.is_none() && found.text != "none" {
+        found.place.report(format!("`{}` is no weekly time, as \"monday 08:30\", or \"none\"", found.text));
+    }
+    rhythm
 }
 
 const DEFAULT_DATABASE: &str = "sqlite:data/lyhord.sqlite";

@@ -68,6 +68,20 @@ impl Absence {
     }
 }
 
+/// Absences as the organisation reads them.
+#[must_use]
+pub fn of_rows(rows: &[super::store::AbsenceRow]) -> Vec<Absence> {
+    rows.iter()
+        .map(|row| Absence {
+            staff: row.staff.clone(),
+            from: row.starts_at,
+            until: Some(row.ends_at),
+            deputy: row.deputy.clone(),
+            told: Told::from_slug(&row.told).unwrap_or(Told::Page),
+        })
+        .collect()
+}
+
 /// From the first moment of the first day up to the first moment after the last, in Sweden; nothing when the last day
 /// is before the first.
 #[must_use]

@@ -29,6 +29,8 @@ pub struct Desk<'a> {
     pub absences: &'a [Absence],
     /// Keys of those who have the duty, from [`Organisation::on_duty`]; empty when nobody goes before another.
     pub on_duty: &'a [&'a str],
+    /// True when danger calls: then who has the duty goes before who has room.
+    pub danger: bool,
 }
 
 /// In what capacity somebody was chosen.
@@ -55,6 +57,8 @@ pub struct Choice {
     pub seat: Seat,
     /// Why, in one Swedish sentence.
     pub because: String,
+    /// False when everybody who could take it has as many cases as she can keep in mind.
+    pub room: bool,
 }
 
 impl Organisation {
@@ -66,6 +70,16 @@ impl Organisation {
             .unwrap_or_else(|| self.last_resort(route, at))
     }
 
+    /// Who answers for the queue of a unit while everybody in it has enough to do: the first up the line who is here.
+    #[must_use]
+    pub fn keeps_queue(&self, route: &Route, desk: &Desk<'_>, at: Time) -> Choice {
+        let mut choice = self.above(route, desk, at).unwrap_or_else(|| self.last_resort(route, at));
+        let (name, unit) = (self.name_of_staff(&choice.staff), self.name_of_unit_at(&route.unit, at));
+        choice.because = format!("Det väntar i kön: alla i {unit} har fullt. {name} svarar för kön.");
+        choice.room = false;
+        choice
+    }
+
     /// The best of those who work with it and are here.
     fn member(&self, route: &Route, desk: &Desk<'_>, at: Time) -> Option<Choice> {
         let best = self
@@ -73,11 +87,12 @@ impl Organisation {
             .into_iter()
             .filter(|staff| self.present(&staff.key, desk.absences, at))
             .map(|staff| Measured::of(staff, desk))
-            .min_by(Measured::order)?;
+            .min_by(|one, two| one.order(two, desk.danger))?;
         Some(Choice {
             staff: best.staff.key.clone(),
             seat: Seat::Member,
             because: best.because(self.name_of_unit_at(&route.unit, at)),
+            room: !best.full(),
         })
     }
 
@@ -112,7 +127,7 @@ impl Organisation {
                     Seat::Manager => format!("{name} är chef för {unit}: ingen annan där kan ta det nu."),
                     _ => format!("{name} tar det för förvaltningen: ingen i {unit} är på plats."),
                 };
-                Choice { staff: key.to_owned(), seat, because }
+                Choice { staff: key.to_owned(), seat, because, room: true }
             })
     }
 
@@ -165,6 +180,7 @@ impl Organisation {
             staff: key.to_owned(),
             seat: Seat::LastResort,
             because: format!("{name} äger det trots frånvaro: ingen som svarar för {unit} är på plats."),
+            room: true,
         }
     }
 }
@@ -193,10 +209,10 @@ impl<'a> Measured<'a> {
     }
 
     /// Not full, on duty, least loaded for her capacity, longest since the last; the file's order decides the rest.
-    fn order(&self, other: &Self) -> Ordering {
+    fn order(&self, other: &Self, danger: bool) -> Ordering {
         let share = |one: &Self, two: &Self| u64::from(one.load) * u64::from(two.staff.capacity);
-        self.full()
-            .cmp(&other.full())
+        let duty = if danger { other.on_duty.cmp(&self.on_duty) } else { Ordering::Equal };
+        duty.then(self.full().cmp(&other.full()))
             .then(other.on_duty.cmp(&self.on_duty))
             .then(share(self, other).cmp(&share(other, self)))
             .then(self.last_given_at.cmp(&other.last_given_at))
@@ -235,7 +251,7 @@ mod tests {
     fn the_least_loaded_who_is_here_gets_the_case() {
         let candidates = [busy("saga-malin-mall", 4, None), busy("tyra-fiktivlund", 3, Some(9))];
         let absences = [gone("ivar-provsson")];
-        let desk = Desk { candidates: &candidates, absences: &absences, on_duty: &[] };
+        let desk = Desk { candidates: &candidates, absences: &absences, ..Desk::default() };
         let chosen = choice("kommunikation", &desk);
         assert_eq!(chosen.staff, "tyra-fiktivlund");
         assert!(chosen.because.contains("3 av 15 ärenden"), "{}", chosen.because);
@@ -355,7 +371,7 @@ mod tests {
                 ale.staff.iter().zip(&loads).map(|(staff, load)| busy(&staff.key, *load, None)).collect();
             let route = ale.route(&matter, at);
             prop_assert!(ale.unit_at(&route.unit, at).is_some());
-            let chosen = ale.choose(&route, &Desk { candidates: &candidates, absences: &absences, on_duty: &[] }, at);
+            let chosen = ale.choose(&route, &Desk { candidates: &candidates, absences: &absences, ..Desk::default() }, at);
             prop_assert!(ale.staff_at(&chosen.staff, at).is_some());
             prop_assert!(!chosen.because.is_empty());
             // Somebody who is away is the owner only when nobody in the whole line is here.

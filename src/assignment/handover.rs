@@ -93,6 +93,15 @@ impl Offer {
 }
 
 impl Organisation {
+    /// True when the one who gets a case must say yes before it is hers. Not when the one who gives it leads her unit:
+    /// to share out the work is what a manager does.
+    #[must_use]
+    pub fn needs_yes(&self, giver: &str, unit: &str, at: Time) -> bool {
+        let leads = self.unit_at(unit, at).is_some_and(|unit| unit.manager == giver || unit.deputy == giver)
+            || self.department_of(unit, at).is_some_and(|department| department.chief == giver);
+        self.rules.handover_needs_yes && !leads
+    }
+
     /// What a reply makes of an offer.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ pub mod answer;
 pub mod chain;
 mod check;
 pub mod choose;
+pub mod desk_store;
 pub mod external;
 pub mod governance;
 pub mod handover;
@@ -217,6 +218,8 @@ pub struct Staff {
     pub voices: Vec<String>,
     /// Address of an iCal feed with her absences.
     pub absence_feed: Option<String>,
+    /// When she has what can wait summed up: `08:15` each working day, or `monday 09:00`; each message at once when not.
+    pub digest: Option<String>,
     /// Which events of that feed mean that she is away.
     pub absence_feed_counts: ical::Counts,
     /// When she is employed in this place.
@@ -243,6 +246,10 @@ pub struct Rules {
     pub handover_open: Duration,
     /// An absence no longer than this leaves the cases where they are.
     pub short_absence: Duration,
+    /// True when absence feeds may lie on the inner network, as a calendar server of our own does.
+    pub local_feeds: bool,
+    /// Whether the one a case is handed to must say yes first.
+    pub handover_needs_yes: bool,
     /// Months after which an external contact must be checked again.
     pub check_contacts_months: i64,
 }

@@ -174,6 +174,8 @@ fn rules(file: &Section) -> Rules {
     Rules {
         // A working day to say yes or no: the owner still has the case meanwhile.
         handover_open: hours(integer("handover_open_h", 1..=336, 24)),
+        local_feeds: section.as_ref().is_some_and(|section| section.flag_or("local_feeds", false)),
+        handover_needs_yes: section.as_ref().is_none_or(|section| section.flag_or("handover_needs_yes", true)),
         // Half a working day: a dentist or a meeting moves no cases.
         short_absence: hours(integer("short_absence_h", 0..=168, 4)),
         // Numbers and pages of others change about once a year.
@@ -273,6 +275,7 @@ fn person(section: &Section, references: &mut References) -> Staff {
         capacity: u32::try_from(section.integer_or("capacity", 0..=200, CAPACITY)).unwrap_or(0),
         voices: texts(section, "voices"),
         absence_feed: feed(section),
+        digest: digest(section),
         absence_feed_counts: Counts::from_slug(section.choice("absence_feed_counts", Counts::SLUGS)),
         period: period(section),
     }
@@ -283,6 +286,18 @@ fn feed(section: &Section) -> Option<String> {
     let found = section.located_optional("absence_feed")?;
     if !found.text.starts_with("https://") {
         found.place.report("`absence_feed` must begin with https://");
+    }
+    Some(found.text)
+}
+
+/// When somebody has her summary: a time of day, or a weekday and a time of day.
+fn digest(section: &Section) -> Option<String> {
+    let found = section.located_optional("digest")?;
+    let (day, time) = found.text.split_once(' ').map_or((None, found.text.as_str()), |(day, time)| (Some(day), time));
+    let known = day.is_none_or(|day| super::rota::DAYS.contains(&day));
+    if !known || crate::calendar::hours::minute(time).is_err() {
+        found.place.report(format!("`{}` is no time for a summary, as \"08:15\" or \"monday 09:00\"", found.text));
+        return None;
     }
     Some(found.text)
 }

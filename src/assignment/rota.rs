@@ -63,7 +63,7 @@ pub struct Rota {
 }
 
 /// Weekdays as the configuration writes them, Monday first and the default.
-const DAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+pub(super) const DAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
 impl Rota {
     /// Reads a `[[rota]]`; nothing when it has no turns or no first day, which is reported.

@@ -17,6 +17,8 @@ pub struct AbsenceRow {
     pub ends_at: Time,
     /// Who stands in, when somebody other than the usual deputy.
     pub deputy: Option<String>,
+    /// Who told us: slug of [`super::absence::Told`].
+    pub told: String,
 }
 
 /// Writes down that somebody is or will be away.
@@ -50,7 +52,7 @@ pub async fn end_absence(tx: &mut Tx, id: i64, staff: &str, now: Time) -> sqlx::
 /// What the database says.
 pub async fn absences(tx: &mut Tx, now: Time) -> sqlx::Result<Vec<AbsenceRow>> {
     on!(tx, c => sqlx::query_as(
-        "select id, staff, starts_at, ends_at, deputy from absences where ends_at > $1 and ended_at is null
+        "select id, staff, starts_at, ends_at, deputy, told from absences where ends_at > $1 and ended_at is null
          order by starts_at, id")
         .bind(now).fetch_all(c).await)
 }

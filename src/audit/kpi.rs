@@ -29,6 +29,11 @@ pub struct Observation {
     pub answered: bool,
     /// When the first answer was promised.
     pub due_at: Option<Time>,
+    /// When the first answer would have been promised, counted from when the post was written: what the citizen lives
+    /// through when it was found late.
+    pub due_from_arrival_at: Option<Time>,
+    /// It was found late.
+    pub found_late: bool,
     /// Name of the calendar of the promise.
     pub calendar: Option<String>,
 }
@@ -47,8 +52,19 @@ impl Observation {
         )
     }
 
-    fn kept(&self) -> Option<bool> {
-        let due = self.due_at?;
+    /// Whether the promise was kept; nothing while it can still be.
+    #[must_use]
+    pub fn kept(&self) -> Option<bool> {
+        self.kept_by(self.due_at?)
+    }
+
+    /// The same counted from when the post was written.
+    #[must_use]
+    pub fn kept_from_arrival(&self) -> Option<bool> {
+        self.kept_by(self.due_from_arrival_at.or(self.due_at)?)
+    }
+
+    fn kept_by(&self, due: Time) -> Option<bool> {
         if self.until > due { Some(false) } else { self.answered.then_some(true) }
     }
 }
@@ -105,6 +121,10 @@ pub struct Figures {
     pub promised: usize,
     /// How many of those were kept.
     pub kept: usize,
+    /// How many were kept counted from when the post was written, and of how many.
+    pub kept_from_arrival: (usize, usize),
+    /// How many were found late, because our reading was.
+    pub found_late: usize,
 }
 
 /// A group by name, with its figures when it is large enough to be told.
@@ -122,11 +142,12 @@ pub fn figures(cases: &[&Observation], calendars: &Calendars) -> Option<Figures>
     if cases.len() < TOLD_MIN {
         return None;
     }
-    let calendar = |case: &Observation| case.calendar.as_deref().and_then(|name| calendars.get(name));
+    let calendar = |case: &Observation| case.calendar.as_deref().and_then(|name| calendars.of(name));
     let spans: Vec<Span> = cases.iter().map(|case| Span { lasted: case.lasted(), ended: case.answered }).collect();
     let worked: Vec<Span> =
         cases.iter().map(|case| Span { lasted: case.worked(calendar(case)), ended: case.answered }).collect();
     let kept: Vec<bool> = cases.iter().filter_map(|case| case.kept()).collect();
+    let arrived: Vec<bool> = cases.iter().filter_map(|case| case.kept_from_arrival()).collect();
     Some(Figures {
         cases: cases.len(),
         unanswered: cases.iter().filter(|case| !case.answered).count(),
@@ -136,6 +157,8 @@ pub fn figures(cases: &[&Observation], calendars: &Calendars) -> Option<Figures>
         ninety_worked: quantile(&worked, 0.9),
         promised: kept.len(),
         kept: kept.iter().filter(|kept| **kept).count(),
+        kept_from_arrival: (arrived.iter().filter(|kept| **kept).count(), arrived.len()),
+        found_late: cases.iter().filter(|case| case.found_late).count(),
     })
 }
 
@@ -217,6 +240,8 @@ mod tests {
             until: Time(hours * HOUR),
             answered,
             due_at: Some(Time(4 * HOUR)),
+            due_from_arrival_at: None,
+            found_late: false,
             calendar: None,
         }
     }

@@ -19,6 +19,8 @@ struct Read {
     outcome: Option<String>,
     reopened_at: Option<Time>,
     due_at: Option<Time>,
+    due_from_arrival_at: Option<Time>,
+    found_late: bool,
     calendar: Option<String>,
 }
 
@@ -38,9 +40,14 @@ pub struct Scope {
 /// What the database says.
 pub async fn observations(tx: &mut Tx, scope: &Scope, now: Time) -> sqlx::Result<Vec<Observation>> {
     let rows: Vec<Read> = on!(tx, c => sqlx::query_as(
-        "select coalesce((select r.unit from responses r where r.case_id = c.id order by r.answered_at, r.id limit 1),
+        "select coalesce((select r.unit from responses r where r.case_id = c.id and r.kind <> 'question' order by r.answered_at, r.id limit 1),
              c.unit) as unit,
-           c.channel, c.topic, c.arrived_at, c.first_answer_at, c.closed_at, c.outcome, c.due_at, c.calendar,
+           c.channel, c.topic, c.arrived_at, c.first_answer_at, c.closed_at, c.outcome, c.calendar,
+           c.discovered_late as found_late,
+           coalesce((select e.due_at from promise_events e where e.case_id = c.id and e.promise = 'first-response'
+             and e.due_at is not null order by e.id desc limit 1), c.due_at) as due_at,
+           (select e.from_arrival_at from promise_events e where e.case_id = c.id and e.promise = 'first-response'
+             and e.what = 'activate' order by e.id desc limit 1) as due_from_arrival_at,
            (select max(j.at) from journal j where j.case_id = c.id and j.kind = 'case.reopened') as reopened_at
          from cases c
          where c.opened_at >= $1 and c.opened_at < $2 and not c.imported and c.unit is not null
@@ -65,6 +72,8 @@ fn observation(row: Read, now: Time) -> Observation {
         until: answer.or(row.closed_at).unwrap_or(now),
         answered: answer.is_some(),
         due_at: row.due_at,
+        due_from_arrival_at: row.due_from_arrival_at,
+        found_late: row.found_late,
         calendar: row.calendar,
     }
 }
@@ -107,6 +116,8 @@ mod tests {
             outcome: None,
             reopened_at: None,
             due_at: None,
+            due_from_arrival_at: None,
+            found_late: false,
             calendar: None,
         }
     }

@@ -3,10 +3,13 @@
 pub mod opening;
 pub mod outcome;
 pub mod promise;
+pub mod promise_store;
+pub mod queue_store;
 pub mod response_times;
 pub mod running;
 pub mod state;
 pub mod store;
+pub mod threat;
 
 pub use opening::{Author, NoCase, Opening, opening};
 pub use outcome::{DismissReason, Outcome, outcome_of};
@@ -14,3 +17,4 @@ pub use promise::{Asked, Promise, PromiseKind, Promises, promise};
 pub use response_times::ResponseTimes;
 pub use running::{Actor, Happening, Phase, PromiseEvent, Standing, fold};
 pub use state::{CaseState, InvalidTransition, Move, needs_outcome, next};
+pub use threat::Threat;

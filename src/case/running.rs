@@ -1,4 +1,4 @@
-//! A running promise as a fold over its events: activate, pause, resume, fulfil, breach, withdraw.
+//! A running promise as a fold over its events: activate, apply, pause, resume, fulfil, breach, withdraw.
 //!
 //! Each event carries the due time that was true when it was written, so that a fold needs neither calendar nor
 //! rules, and a changed rule cannot move a promise that runs.
@@ -26,6 +26,11 @@ pub enum Happening {
     /// It began, or began anew when a case was reopened.
     Activate {
         /// When it must be kept.
+        due_at: Time,
+    },
+    /// It got another due time while it ran: the journalist's own deadline.
+    Apply {
+        /// When it must be kept now.
         due_at: Time,
     },
     /// The citizen has the word.
@@ -142,6 +147,7 @@ impl Standing {
                     odd: self.odd,
                 };
             }
+            (Phase::Running { .. }, Happening::Apply { due_at }) => self.phase = Phase::Running { due_at },
             (Phase::Running { .. }, Happening::Pause { left_ms }) => {
                 self.phase = Phase::Paused { left: Duration::from_millis(left_ms), since: at };
             }
@@ -151,6 +157,8 @@ impl Standing {
             }
             (Phase::Running { .. } | Phase::Paused { .. }, Happening::Fulfil { by: Actor::Machine }) => {}
             (Phase::Running { due_at }, Happening::Fulfil { by: Actor::Person }) => {
+                // What was noted late may have been said in time: then a breach that was written meanwhile was none.
+                self.breached_at = self.breached_at.filter(|broken| *broken < at);
                 if at > due_at {
                     self.breached_at = self.breached_at.or(Some(due_at));
                 }
@@ -187,6 +195,18 @@ impl Standing {
         let Phase::Paused { left, .. } = self.phase else { return None };
         let due_at = if left.is_zero() { now } else { calendar.add_open(now, left).unwrap_or(now.plus(left)) };
         Some(Happening::Resume { due_at })
+    }
+
+    /// True while it runs or is paused.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Running { .. } | Phase::Paused { .. })
+    }
+
+    /// The moment at which it is broken if nothing happens; none when it does not run or is broken already.
+    #[must_use]
+    pub fn breaks_at(&self) -> Option<Time> {
+        self.due_at().filter(|_| self.breached_at.is_none())
     }
 
     /// What to write when the due time has passed: once. The due time itself still keeps the promise.
@@ -289,6 +309,27 @@ mod tests {
             event("2026-11-20 09:30", Happening::Fulfil { by: Actor::Person }),
         ];
         assert_eq!(fold(KIND, &events).breached_at, Some(at("2026-11-20 09:00")));
+    }
+
+    #[test]
+    fn an_answer_in_time_that_is_noted_late_takes_the_breach_back() {
+        let events = [
+            begun("2026-11-20 08:00", "2026-11-20 09:00"),
+            event("2026-11-20 09:00", Happening::Breach),
+            event("2026-11-20 08:50", Happening::Fulfil { by: Actor::Person }),
+        ];
+        assert_eq!(fold(KIND, &events).breached_at, None);
+    }
+
+    #[test]
+    fn a_journalists_deadline_moves_a_running_promise_and_begins_no_new_one() {
+        let events = [
+            begun("2026-11-20 08:00", "2026-11-20 12:00"),
+            event("2026-11-20 08:30", Happening::Apply { due_at: at("2026-11-20 10:00") }),
+        ];
+        let standing = fold(KIND, &events);
+        assert_eq!((standing.due_at(), standing.instance), (Some(at("2026-11-20 10:00")), 1));
+        assert_eq!(standing.started_at, at("2026-11-20 08:00"));
     }
 
     #[test]

@@ -96,6 +96,22 @@ pub struct CaseRow {
     /// The writer has an answer from us in the channel, but what came of it has not been said: the promise that runs
     /// is the one to solve it.
     pub outcome_owed: bool,
+    /// Since when the citizen has the word.
+    pub waiting_since: Option<Time>,
+    /// Until when we wait for the citizen at most.
+    pub waiting_until: Option<Time>,
+    /// Key of who last said "I have it".
+    pub acknowledged_by: Option<String>,
+    /// When the one who asks needs the answer: a journalist's own deadline.
+    pub deadline_at: Option<Time>,
+    /// Since when it waits in its unit's queue for somebody with room.
+    pub queued_at: Option<Time>,
+    /// Version of the ladder that the present round climbs.
+    pub ladder: Option<String>,
+    /// When the present promises began: at the opening, or when it was opened again.
+    pub promise_started_at: Option<Time>,
+    /// Slug of where the handling of a threat has come to.
+    pub threat: Option<String>,
 }
 
 impl CaseRow {
@@ -112,7 +128,8 @@ macro_rules! columns {
     protected, restricted, triage, unit, lane, owner, route_because, calendar, policy_version, arrived_at, opened_at,
     assigned_at, accepted_at, acknowledged_at, due_at, resolve_by, due_because, discovered_late, first_answer_at,
     closed_at, outcome, outcome_note, contact, round, revision, next_look_at, hold, hold_until, imported,
-    outcome_owed"
+    outcome_owed, waiting_since, waiting_until, acknowledged_by, deadline_at, queued_at, ladder,
+    promise_started_at, threat"
     };
 }
 
@@ -393,7 +410,9 @@ pub async fn assign(tx: &mut Tx, to: &Assigned<'_>, now: Time) -> sqlx::Result<(
     on!(tx, c => sqlx::query(
         "update cases set state = 'assigned', unit = $2, lane = $3, owner = $4, route_because = $5, calendar = $6,
            policy_version = $7, due_at = $8, resolve_by = $9, due_because = $10, discovered_late = $11, assigned_at = $12,
-           acknowledged_at = null, reroute = false, next_look_at = $12, round = round + 1, revision = revision + 1
+           acknowledged_at = null, acknowledged_by = null, reroute = false, queued_at = null, ladder = null,
+           next_look_at = $12, promise_started_at = coalesce(promise_started_at, $12), promise_look_at = $8 + 1,
+           round = round + 1, revision = revision + 1
          where id = $1")
         .bind(to.id).bind(to.unit).bind(to.lane).bind(to.owner).bind(to.because).bind(to.calendar)
         .bind(to.policy_version).bind(to.due_at).bind(to.resolve_by).bind(to.due_because).bind(to.discovered_late)
@@ -431,6 +450,8 @@ pub struct Change<'a> {
     pub triaged: bool,
     /// A person has corrected what we think it is.
     pub rejudged: Option<Rejudged<'a>>,
+    /// Key of who said "I have it"; with `acknowledged_at`.
+    pub acknowledged_by: Option<&'a str>,
 }
 
 /// What a case is, after a correction.
@@ -475,6 +496,13 @@ pub async fn change(tx: &mut Tx, id: CaseId, revision: i64, change: &Change<'_>,
            urgency = coalesce($21, urgency), protected = coalesce($22, protected),
            restricted = coalesce($23, restricted),
            reroute = case when $24 then true when $3 is not null or $5 is not null then false else reroute end,
+           acknowledged_by = case when $13 or $14 > 0 then $25 else coalesce($25, acknowledged_by) end,
+           ladder = case when $14 > 0 then null else ladder end,
+           assigned_at = case when $14 > 0 then coalesce($17, assigned_at) else assigned_at end,
+           queued_at = case when $5 is null and $6 is null and $9 is null then queued_at else null end,
+           waiting_since = case when $9 is null and not $13 then waiting_since else null end,
+           waiting_until = case when $9 is null and not $13 then waiting_until else null end,
+           promise_look_at = case when $9 is null then promise_look_at else null end,
            revision = revision + 1
          where id = $1 and revision = $2")
         .bind(id).bind(revision).bind(change.state).bind(change.unit).bind(change.owner).bind(change.accepted_at)
@@ -485,6 +513,7 @@ pub async fn change(tx: &mut Tx, id: CaseId, revision: i64, change: &Change<'_>,
         .bind(judged.map(|judged| judged.sentiment)).bind(judged.map(|judged| judged.urgency))
         .bind(judged.map(|judged| judged.protected)).bind(judged.map(|judged| judged.restricted))
         .bind(judged.is_some_and(|judged| judged.reroute))
+        .bind(change.acknowledged_by)
         .execute(c).await.map(|done| done.rows_affected() > 0))
 }
 
@@ -590,7 +619,8 @@ pub async fn counts(tx: &mut Tx, owner: &str, now: Time) -> sqlx::Result<(i64, i
 /// What the database says.
 pub async fn loads(tx: &mut Tx) -> sqlx::Result<Vec<(String, i64, Option<Time>)>> {
     on!(tx, c => sqlx::query_as(
-        "select owner, count(*), max(assigned_at) from cases where closed_at is null and owner is not null group by owner")
+        "select owner, count(*), max(assigned_at) from cases where closed_at is null and owner is not null
+         and queued_at is null group by owner")
         .fetch_all(c).await)
 }
 

@@ -77,6 +77,8 @@ pub enum Level {
     Overdue,
     /// It has gone on to somebody further up.
     Escalated,
+    /// Danger: said although she is not to be disturbed.
+    Breaking,
 }
 
 impl Level {
@@ -88,6 +90,7 @@ impl Level {
             Self::DueSoon => "Snart dags",
             Self::Overdue => "Försenat",
             Self::Escalated => "Har gått vidare till dig",
+            Self::Breaking => "Akut, bryter tystnaden",
         }
     }
 }

@@ -35,8 +35,10 @@ pub async fn run(place: &Place, at: Option<&str>) -> anyhow::Result<ExitCode> {
     }
     for row in &cases {
         let (said, look) = decide_all(&app, row, &known, now);
-        for (to, stage) in &said {
-            println!("Ärende {}: {} får veta: {}", row.id, app.config.organisation.name_of_staff(to), stage.swedish());
+        for one in &said {
+            let name = app.config.organisation.name_of_staff(&one.to);
+            let breaks = if one.breaks { " (akut, bryter tystnaden)" } else { "" };
+            println!("Ärende {}: {name} får veta: {}{breaks}", row.id, one.stage.swedish());
         }
         if let Decision::Hold { reason, until } = &look.decision {
             println!("Ärende {}: {}", row.id, reason.swedish(*until, now, &stockholm()));

@@ -267,6 +267,13 @@ pub struct Look {
     pub next_look_at: Option<Time>,
 }
 
+/// The first moment from `now` on at which somebody may be told what is not about danger: at work, and not in quiet
+/// hours. Nothing when her calendar never opens again.
+#[must_use]
+pub fn reachable_at(person: &Person<'_>, ladder: &Ladder, now: Time) -> Option<Time> {
+    silence::clear_at(person, ladder, now)
+}
+
 fn hold(reason: Hold, until: Option<Time>, next_look_at: Option<Time>) -> Look {
     Look { decision: Decision::Hold { reason, until }, next_look_at }
 }
@@ -380,7 +387,9 @@ fn pending<'p, 'a>(
     wanted.retain(|(person, stage)| {
         // A deputy who stood in and was told that it is overdue knows it.
         let enough = if *stage == Stage::Deputy { Stage::Overdue } else { *stage };
-        !sent.iter().any(|sent| sent.to == person.key && sent.due_at == case.due_at && sent.stage >= enough)
+        // That the case is hers is news once a round; a promise that moves does not make it news again.
+        let same = |sent: &Sent| sent.due_at == case.due_at || *stage == Stage::Notice;
+        !sent.iter().any(|sent| sent.to == person.key && same(sent) && sent.stage >= enough)
     });
     wanted
 }

@@ -45,6 +45,24 @@ pub async fn put(
         .bind(case).bind(recipient).bind(due_at).bind(stage).bind(round).bind(now).fetch_optional(c).await)
 }
 
+/// Notes that something is said although a silence, quiet hours or a closed office stood in the way.
+///
+/// # Errors
+/// What the database says.
+pub async fn note_break(tx: &mut Tx, id: ReminderId) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query("update reminders set breaks = true where id = $1").bind(id)
+        .execute(c).await.map(|_| ()))
+}
+
+/// The cases of a message that are said although something stood in the way.
+///
+/// # Errors
+/// What the database says.
+pub async fn breaking(tx: &mut Tx, message: MessageId) -> sqlx::Result<Vec<CaseId>> {
+    on!(tx, c => sqlx::query_scalar("select distinct case_id from reminders where message_id = $1 and breaks order by case_id")
+        .bind(message).fetch_all(c).await)
+}
+
 /// What has been decided about these cases, oldest first.
 ///
 /// # Errors
@@ -106,4 +124,26 @@ pub async fn silences(tx: &mut Tx, now: Time) -> sqlx::Result<Vec<SilenceRow>> {
         "select id, scope, subject, starts_at, ends_at, reason, made_by from silences
          where ends_at > $1 and lifted_at is null order by id")
         .bind(now).fetch_all(c).await)
+}
+
+/// Ends a silence early; false when it was over.
+///
+/// # Errors
+/// What the database says.
+pub async fn lift(tx: &mut Tx, id: i64, now: Time) -> sqlx::Result<Option<SilenceRow>> {
+    on!(tx, c => sqlx::query_as(
+        "update silences set lifted_at = $2 where id = $1 and lifted_at is null and ends_at > $2
+         returning id, scope, subject, starts_at, ends_at, reason, made_by")
+        .bind(id).bind(now).fetch_optional(c).await)
+}
+
+/// The crisis that has the word now.
+///
+/// # Errors
+/// What the database says.
+pub async fn crisis(tx: &mut Tx, now: Time) -> sqlx::Result<Option<SilenceRow>> {
+    on!(tx, c => sqlx::query_as(
+        "select id, scope, subject, starts_at, ends_at, reason, made_by from silences
+         where ends_at > $1 and starts_at <= $1 and lifted_at is null and scope = 'crisis' order by ends_at desc limit 1")
+        .bind(now).fetch_optional(c).await)
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::store::NewResponse;
-use super::{ANSWER_MAX, Done, Kind, NOTE_MAX, Refused, SNOOZE_DAYS_MAX, Standing, filled, link, store};
+use super::{ANSWER_MAX, Done, Kind, NOTE_MAX, Refused, SNOOZE_DAYS_MAX, Standing, filled, link, promise_acts, store};
 use crate::calendar::Calendars;
 use crate::case::store::{CaseRow, Change};
-use crate::case::{CaseState, DismissReason, Move, Outcome, next, outcome_of};
+use crate::case::{Actor, CaseState, DismissReason, Happening, Move, Outcome, next, outcome_of};
 use crate::classification::Intent;
 use crate::clock::Time;
 use crate::db::Tx;
@@ -22,6 +22,17 @@ pub const OF_CHANNEL: &str = "kanal:";
 const ANSWERS_COMPARED: i64 = 50;
 /// How far the channel's clock may go before ours.
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
+
+/// A person has answered.
+const KEPT: Happening = Happening::Fulfil { by: Actor::Person };
+
+/// Somebody has less to do: what waits in her unit's queue may have its turn.
+pub(super) async fn make_room(tx: &mut Tx, row: &CaseRow, now: Time) -> sqlx::Result<()> {
+    match row.unit.as_deref() {
+        Some(unit) => crate::assignment::desk_store::make_room(tx, unit, now).await,
+        None => Ok(()),
+    }
+}
 
 /// One act under way: the case as it was read, and who acts when.
 pub(super) struct Act<'a> {
@@ -49,13 +60,39 @@ impl<'a> Act<'a> {
         Ok(Self { row, state, intent, who, now })
     }
 
+    /// The state it was found in.
+    pub(super) fn state(&self) -> CaseState {
+        self.state
+    }
+
+    /// Refuses when nothing more is waited for.
+    pub(super) fn must_be_open(&self) -> Result<(), Refused> {
+        if self.state.is_closed() { Err(Refused::Overtaken(standing(&self.row))) } else { Ok(()) }
+    }
+
     pub(super) fn to(&self, wanted: &Move) -> Result<CaseState, Refused> {
+        // What may be a threat is assessed by a person before anything closes it.
+        let closes = matches!(wanted, Move::Answer { .. } | Move::Refer { .. } | Move::Dismiss { .. });
+        if closes && super::lane_acts::threat_of(&self.row).is_some_and(|threat| !threat.is_assessed()) {
+            return Err(Refused::Incomplete(
+                "Bedöm först om det är ett hot. Det görs under ”Hot eller hat” på ärendet.",
+            ));
+        }
         Ok(next(self.state, self.intent, wanted)?)
+    }
+
+    /// Moves on in thought, before the change is written.
+    pub(super) fn step(&mut self, wanted: &Move) -> Result<(), Refused> {
+        self.state = self.to(wanted)?;
+        Ok(())
     }
 
     /// Writes the change, or tells how the case is when somebody was first.
     pub(super) async fn change(&self, tx: &mut Tx, change: &Change<'_>) -> Result<(), Refused> {
         if crate::case::store::change(tx, self.row.id, self.row.revision, change, self.now).await? {
+            if change.owner.is_some() || change.closed_at.is_some() {
+                crate::assignment::desk_store::overtake_offer(tx, self.row.id, self.who, self.now).await?;
+            }
             return Ok(());
         }
         let row = crate::case::store::find(tx, self.row.id).await?.ok_or(Refused::Unknown)?;
@@ -77,7 +114,7 @@ impl<'a> Act<'a> {
     }
 }
 
-fn standing(row: &CaseRow) -> Standing {
+pub(super) fn standing(row: &CaseRow) -> Standing {
     let state = CaseState::from_slug(&row.state);
     let since = match state {
         Some(CaseState::Accepted) => row.accepted_at,
@@ -93,7 +130,9 @@ fn standing(row: &CaseRow) -> Standing {
 /// [`Refused`]: nothing has changed.
 pub async fn take(tx: &mut Tx, who: &str, case: CaseId, seen: Option<i64>, now: Time) -> Result<Done, Refused> {
     let mut act = Act::begin(tx, who, case, seen, now).await?;
-    if act.state == CaseState::Accepted {
+    let offered = crate::assignment::desk_store::open_offer(tx, case).await?;
+    let asked = offered.is_some_and(|offer| offer.to_staff.as_deref() == Some(who) && now < offer.ends_at);
+    if act.state == CaseState::Accepted && !asked {
         return Err(Refused::Overtaken(standing(&act.row)));
     }
     let mine = act.row.owner.as_deref() == Some(who);
@@ -106,10 +145,14 @@ pub async fn take(tx: &mut Tx, who: &str, case: CaseId, seen: Option<i64>, now: 
         owner: (!mine).then_some(who),
         accepted_at: Some(now),
         acknowledged_at: Some(now),
+        acknowledged_by: Some(who),
         triaged: true,
         ..Change::default()
     };
     act.change(tx, &change).await?;
+    if !mine {
+        make_room(tx, &act.row, now).await?;
+    }
     act.tell(tx, "case.taken", json!({ "from": act.row.owner }), state).await
 }
 
@@ -151,6 +194,7 @@ pub async fn hand_over(
         ..Change::default()
     };
     act.change(tx, &change).await?;
+    make_room(tx, &act.row, now).await?;
     let body = json!({ "from": act.row.owner, "to": to.staff, "unit": to.unit });
     act.tell(tx, "case.handed_over", body, state).await
 }
@@ -177,7 +221,7 @@ pub async fn snooze(
     }
     let reason =
         filled(reason, NOTE_MAX, "Skriv varför, så att andra förstår att det är tyst.", "Skälet är för långt.")?;
-    act.change(tx, &Change { acknowledged_at: Some(now), ..Change::default() }).await?;
+    act.change(tx, &Change { acknowledged_at: Some(now), acknowledged_by: Some(who), ..Change::default() }).await?;
     let subject = case.to_string();
     crate::reminder::store::put_silence(tx, "case", &subject, now, until, &reason, who).await?;
     act.tell(tx, "case.snoozed", json!({ "until": until }), act.state).await
@@ -192,7 +236,7 @@ pub async fn acknowledge(tx: &mut Tx, who: &str, case: CaseId, seen: Option<i64>
     if act.state.is_closed() {
         return Err(Refused::Overtaken(standing(&act.row)));
     }
-    act.change(tx, &Change { acknowledged_at: Some(now), ..Change::default() }).await?;
+    act.change(tx, &Change { acknowledged_at: Some(now), acknowledged_by: Some(who), ..Change::default() }).await?;
     act.tell(tx, "case.acknowledged", json!({}), act.state).await
 }
 
@@ -243,6 +287,8 @@ pub async fn answer(
         ..Change::default()
     };
     act.change(tx, &change).await?;
+    promise_acts::end(tx, &act.row, KEPT, at).await?;
+    make_room(tx, &act.row, now).await?;
     let new = NewResponse {
         case,
         kind: Kind::Answer,
@@ -292,6 +338,8 @@ pub async fn refer(
         ..Change::default()
     };
     act.change(tx, &change).await?;
+    promise_acts::end(tx, &act.row, KEPT, now).await?;
+    make_room(tx, &act.row, now).await?;
     let new = NewResponse {
         case,
         kind: Kind::Referral,
@@ -330,6 +378,10 @@ pub async fn dismiss(
         ..Change::default()
     };
     act.change(tx, &change).await?;
+    // A factual answer in the same thread is an answer by a person; every other reason means that none is due.
+    let ended = if reason == DismissReason::AnsweredInThread { KEPT } else { Happening::Withdraw };
+    promise_acts::end(tx, &act.row, ended, now).await?;
+    make_room(tx, &act.row, now).await?;
     act.tell(tx, "case.dismissed", json!({ "reason": reason.slug() }), state).await
 }
 
@@ -405,6 +457,10 @@ pub async fn answer_in_channel(
         };
         act.change(tx, &change).await?;
         state = answered;
+        promise_acts::end(tx, &act.row, KEPT, at).await?;
+        make_room(tx, &act.row, now).await?;
+    } else if first {
+        promise_acts::keep_first(tx, &act.row, at).await?;
     }
     let body =
         json!({ "response": response, "at": at, "channel": native.channel, "known": known.map(|row| &row.written_by) });
@@ -444,20 +500,8 @@ pub async fn reopen(
         act.state = state;
         state = act.to(&Move::Assign { to: owner })?;
     }
-    let due_at = promised_again(&act.row, calendars, now);
-    act.change(tx, &Change { state: Some(state.slug()), reopened: true, due_at, ..Change::default() }).await?;
+    act.change(tx, &Change { state: Some(state.slug()), reopened: true, ..Change::default() }).await?;
+    let due_at = promise_acts::begin_anew(tx, &act.row, calendars, now).await?;
     let body = json!({ "from": before.slug(), "due_at": due_at });
     act.tell(tx, "case.reopened", body, state).await
-}
-
-/// As much open time from now as there was between arrival and the first promise; the clock's time where the calendar
-/// is not known any more.
-fn promised_again(row: &CaseRow, calendars: &Calendars, now: Time) -> Option<Time> {
-    let due = row.due_at?;
-    let calendar = row.calendar.as_deref().and_then(|name| calendars.get(name));
-    let open = calendar.map(|calendar| (calendar, calendar.open_between(row.arrived_at, due)));
-    match open {
-        Some((calendar, open)) if !open.is_zero() => calendar.add_open(now, open).ok(),
-        _ => Some(now.plus(due.since(row.arrived_at))),
-    }
 }

@@ -5,7 +5,10 @@
 
 pub mod acts;
 pub mod correction_acts;
+pub mod lane_acts;
+pub mod offer_acts;
 pub mod press;
+pub mod promise_acts;
 pub mod store;
 
 use crate::case::{CaseState, InvalidTransition};
@@ -28,6 +31,10 @@ pub enum Kind {
     Answer,
     /// A member of staff showed the way to the right function.
     Referral,
+    /// A member of staff gave a first answer, and the whole one is to come.
+    First,
+    /// A member of staff asked the citizen something; no answer.
+    Question,
 }
 
 impl Kind {
@@ -37,6 +44,8 @@ impl Kind {
         match self {
             Self::Answer => "answer",
             Self::Referral => "referral",
+            Self::First => "first",
+            Self::Question => "question",
         }
     }
 }

@@ -13,7 +13,7 @@ pub struct ResponseRow {
     pub id: ResponseId,
     /// The case it answers.
     pub case_id: CaseId,
-    /// `answer` or `referral`.
+    /// `answer`, `referral`, `first` or `question`.
     pub kind: String,
     /// Its words.
     pub body: String,
@@ -101,7 +101,7 @@ pub async fn answered(tx: &mut Tx, topic: Option<&str>, since: Time, limit: i64)
          from cases c join responses r on r.case_id = c.id
          where c.closed_at >= $2 and c.state = 'answered' and not c.protected and not c.restricted
            and (cast($1 as text) is null or c.topic = $1)
-           and r.id = (select min(x.id) from responses x where x.case_id = c.id)
+           and r.id = (select min(x.id) from responses x where x.case_id = c.id and x.kind in ('answer', 'referral'))
          order by c.closed_at desc limit $3")
         .bind(topic).bind(since).bind(limit).fetch_all(c).await)
 }
