@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::access::may_see;
+use super::case_desk::{Around, Desk, desk};
 use super::earlier::{Earlier, earlier};
 use super::fault::Fault;
 use super::frame::{Frame, Notice, said};
@@ -125,7 +126,6 @@ struct Page {
     about: About,
     place: String,
     lane: String,
-    checklist: Vec<String>,
     flags: Vec<String>,
     because: Vec<String>,
     route_because: String,
@@ -141,6 +141,7 @@ struct Page {
     triage: bool,
     owed: bool,
     draft: Draft,
+    desk: Desk,
 }
 
 pub(super) async fn show(
@@ -170,7 +171,25 @@ pub(super) async fn again(
 /// The case when it is there and the visitor may see it.
 pub(super) async fn seen(tx: &mut Tx, site: &Site, visitor: &Visitor, id: CaseId) -> Result<CaseRow, Fault> {
     let case = crate::case::store::find(tx, id).await?.ok_or(Fault::NotFound)?;
-    if may_see(&visitor.person, &case, &site.organisation(), visitor.now) { Ok(case) } else { Err(Fault::Forbidden) }
+    let organisation = site.organisation();
+    if may_see(&visitor.person, &case, &organisation, visitor.now) {
+        return Ok(case);
+    }
+    // Whoever is asked to take it over must be able to read what it is.
+    let offer = crate::assignment::desk_store::open_offer(tx, id).await?;
+    let asked = offer.is_some_and(|offer| seen_by_offer(&offer, &visitor.person.key, &organisation, visitor.now));
+    if asked && !case.restricted { Ok(case) } else { Err(Fault::Forbidden) }
+}
+
+/// True when a case is offered to this member of staff, by name or by her unit.
+pub(super) fn seen_by_offer(
+    offer: &crate::assignment::desk_store::OfferRow,
+    key: &str,
+    organisation: &Organisation,
+    now: Time,
+) -> bool {
+    let unit = organisation.staff_at(key, now).map(|staff| staff.unit.as_str());
+    offer.to_staff.as_deref() == Some(key) || (offer.to_unit.is_some() && offer.to_unit.as_deref() == unit)
 }
 
 async fn render(
@@ -203,6 +222,9 @@ async fn render(
     };
     let entries = crate::journal::of_case(&mut tx, id, HISTORY_MAX).await?;
     let hidden = blurred(&case) && !shown;
+    let text = mentions.iter().find(|m| m.id == case.mention_id).map(|m| m.body.as_str()).unwrap_or_default();
+    let around = Around { verdict: verdict.as_ref(), text };
+    let desk = desk(site, visitor, &mut tx, &case, &around).await?;
     let heading = heading(&case, hidden);
     let frame = Frame::of(site, visitor, &mut tx, &format!("Ärende {id}"), "/inkorg").await?.saying(notice);
     drop(tx);
@@ -234,16 +256,7 @@ async fn render(
         },
         hidden,
         more_posts,
-        given: given
-            .iter()
-            .map(|answer| Given {
-                who: name_of(&answer.written_by, &organisation),
-                when: words::moment(answer.answered_at, now),
-                kind: if answer.kind == "referral" { "hänvisade" } else { "svarade" },
-                body: answer.body.clone(),
-                url: answer.url.as_deref().and_then(outside),
-            })
-            .collect(),
+        given: given.iter().map(|answer| given_by(answer, &organisation, now)).collect(),
         earlier,
         open: !state.is_closed(),
         mine: case.owner.as_deref() == Some(visitor.person.key.as_str()),
@@ -259,7 +272,6 @@ async fn render(
         about: about(&case, verdict.as_ref(), state),
         place: case.place.clone().unwrap_or_default(),
         lane: lane.filter(|lane| *lane != Lane::Ordinary).map_or(String::new(), |lane| lane.swedish().to_owned()),
-        checklist: lane.and_then(|lane| organisation.lane(lane)).map(|text| text.checklist.clone()).unwrap_or_default(),
         flags: flags(verdict.as_ref()),
         because: because(verdict.as_ref(), heard.as_ref(), hidden),
         route_because: case.route_because.clone().unwrap_or_default(),
@@ -275,8 +287,24 @@ async fn render(
         triage: case.triage,
         owed: case.outcome_owed,
         draft: if case.outcome_owed { answered(draft, given.last()) } else { draft },
+        desk,
         frame,
     })
+}
+
+fn given_by(answer: &ResponseRow, organisation: &Organisation, now: Time) -> Given {
+    Given {
+        who: name_of(&answer.written_by, organisation),
+        when: words::moment(answer.answered_at, now),
+        kind: match answer.kind.as_str() {
+            "referral" => "hänvisade",
+            "question" => "frågade",
+            "first" => "gav ett första svar",
+            _ => "svarade",
+        },
+        body: answer.body.clone(),
+        url: answer.url.as_deref().and_then(outside),
+    }
 }
 
 /// The form of a case that was answered in the channel begins with that answer: what is missing is what came of it.
@@ -392,7 +420,10 @@ fn receivers(organisation: &Organisation, case: &CaseRow, now: Time) -> Vec<Choi
         })
         .collect();
     staff.sort_unstable();
-    staff.into_iter().map(|(_, unit, name, key)| choice(key, &format!("{name}, {unit}"), None)).collect()
+    let staff = staff.into_iter().map(|(_, unit, name, key)| choice(key, &format!("{name}, {unit}"), None));
+    let units = organisation.units.iter().filter(|unit| unit.period.holds(now));
+    let units = units.map(|unit| choice(&format!("enhet:{}", unit.key), &format!("Någon i {}", unit.name), None));
+    staff.chain(units).collect()
 }
 
 #[cfg(test)]

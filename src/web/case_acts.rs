@@ -23,16 +23,19 @@ use crate::response::{Done, Refused};
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(default)]
 pub struct Sent {
-    revision: Option<i64>,
-    till: String,
-    om: Option<u32>,
-    skal: String,
-    svar: String,
+    pub(super) revision: Option<i64>,
+    pub(super) till: String,
+    pub(super) om: Option<u32>,
+    pub(super) skal: String,
+    pub(super) svar: String,
     lank: String,
     utfall: String,
-    kontakt: String,
+    pub(super) kontakt: String,
     orsak: String,
-    ord: String,
+    pub(super) ord: String,
+    pub(super) tid: String,
+    pub(super) steg: String,
+    pub(super) gor: String,
 }
 
 impl Sent {
@@ -58,14 +61,14 @@ impl Sent {
 }
 
 /// A write transaction in which the case is there and the visitor may see it.
-async fn begin(site: &Site, visitor: &Visitor, id: CaseId) -> Result<Tx, Fault> {
+pub(super) async fn begin(site: &Site, visitor: &Visitor, id: CaseId) -> Result<Tx, Fault> {
     let mut tx = site.db.write().await?;
     seen(&mut tx, site, visitor, id).await?;
     Ok(tx)
 }
 
 /// Commits what was done and shows the case; or shows it as it is, with why nothing was done.
-async fn finish(
+pub(super) async fn finish(
     site: &Site,
     visitor: &Visitor,
     id: CaseId,
@@ -123,6 +126,11 @@ pub(super) async fn hand_over(
     Form(sent): Form<Sent>,
 ) -> Result<Response, Fault> {
     let organisation = site.organisation();
+    let unit = organisation.staff_at(&sent.till, visitor.now).map(|to| to.unit.as_str());
+    let asks = unit.is_none_or(|unit| organisation.needs_yes(&visitor.person.key, unit, visitor.now));
+    if asks && !sent.till.is_empty() {
+        return super::desk_acts::offer(&site, &visitor, id, &sent).await;
+    }
     let mut tx = begin(&site, &visitor, id).await?;
     let done = match organisation.staff_at(&sent.till, visitor.now) {
         Some(to) => {

@@ -62,6 +62,8 @@ struct Told {
     median_worked: String,
     ninety_worked: String,
     kept: (String, String),
+    kept_from_arrival: String,
+    found_late: String,
 }
 
 struct Table {
@@ -241,6 +243,13 @@ fn told(figures: &Figures) -> Told {
         median_worked: worked(figures.median_worked),
         ninety_worked: worked(figures.ninety_worked),
         kept: percent(figures.kept, figures.promised),
+        kept_from_arrival: if figures.found_late > 0 {
+            let (kept, of) = figures.kept_from_arrival;
+            format!("{} räknat från att det skrevs", percent(kept, of).0)
+        } else {
+            String::new()
+        },
+        found_late: words::number(i64::try_from(figures.found_late).unwrap_or(0)),
     }
 }
 
@@ -313,7 +322,7 @@ pub(super) async fn csv(
     let text = tokio::task::spawn_blocking(move || {
         let shown = within(&basis, &person);
         let mut text = String::from(
-            "\u{feff}Indelning;Namn;Ärenden;Obesvarade;Median kalendertid (min);90 % kalendertid (min);Median arbetstid (min);90 % arbetstid (min);Prövade löften;Hållna löften\r\n",
+            "\u{feff}Indelning;Namn;Ärenden;Obesvarade;Median kalendertid (min);90 % kalendertid (min);Median arbetstid (min);90 % arbetstid (min);Prövade löften;Hållna löften;Hållna räknat från skrivet;Upptäckta sent\r\n",
         );
         for (by, what) in [(By::Unit, "enhet"), (By::Channel, "kanal"), (By::Topic, "ämne")] {
             for group in groups(&shown, by, &calendars) {
@@ -346,6 +355,8 @@ fn csv_line(what: &str, name: &str, figures: Option<&Figures>) -> String {
             minutes(f.ninety_worked),
             f.promised.to_string(),
             f.kept.to_string(),
+            f.kept_from_arrival.0.to_string(),
+            f.found_late.to_string(),
         ],
     };
     format!("{}\r\n", cells.join(";"))

@@ -51,6 +51,8 @@ pub struct Frame {
     pub notice: Option<Notice>,
     /// Voices that do not work, and what that means for the reader.
     pub outages: Vec<String>,
+    /// What everybody should know now: a crisis; empty when there is none.
+    pub crisis: String,
     /// Hash of stylesheet and script, so that a new version is fetched at once and an old one kept for long.
     pub assets: &'static str,
 }
@@ -59,10 +61,12 @@ pub struct Frame {
 const ROOMS: &[(&str, &str)] = &[
     ("/inkorg", "Inkorg"),
     ("/mina", "Mina ärenden"),
+    ("/laget", "Läget"),
     ("/kallor", "Källor"),
     ("/chattar", "Chattar"),
     ("/uppfoljning", "Uppföljning"),
     ("/journal", "Journal"),
+    ("/organisation", "Organisation"),
 ];
 
 impl Frame {
@@ -98,6 +102,9 @@ impl Frame {
                 here: *href == here,
             })
             .collect();
+        let crisis = crate::reminder::store::crisis(tx, visitor.now).await?;
+        let crisis = crisis
+            .map(|row| format!("Krisläge till {}: {}", super::words::moment(row.ends_at, visitor.now), row.reason));
         let role = person.roles.iter().map(|role: &Role| role.swedish()).collect::<Vec<_>>().join(", ");
         Ok(Self {
             title: title.to_owned(),
@@ -106,6 +113,7 @@ impl Frame {
             role,
             csrf: visitor.csrf.clone(),
             outages: super::chats::outages(&ill, visitor.now),
+            crisis: crisis.unwrap_or_default(),
             ..Self::bare(site, title)
         })
     }
@@ -122,6 +130,7 @@ impl Frame {
             csrf: String::new(),
             notice: None,
             outages: Vec::new(),
+            crisis: String::new(),
             assets: super::assets::version(),
         }
     }
@@ -149,6 +158,16 @@ pub fn said(code: Option<&str>) -> Option<Notice> {
         "rattat" => "Rättat. Bedömaren lär sig av det.",
         "rattat-vidare" => "Rättat. Ärendet visas nu bara för dem som ska ha det.",
         "inte-oss" => "Rättat och avskrivet: inlägget handlar inte om oss. Bedömaren lär sig av det.",
+        "erbjudet" => "Erbjudandet är skickat. Ärendet är kvar hos den som har det tills någon säger ja.",
+        "nej" => "Du sade nej. Den som har ärendet får veta varför.",
+        "atertaget" => "Erbjudandet är återtaget.",
+        "vantar" => "Löftet vilar tills den som frågade hör av sig.",
+        "ordet" => "Vi har ordet igen. Tiden som var kvar löper vidare.",
+        "forsta" => "Första svaret är noterat. Löftet om hela svaret gäller fortfarande.",
+        "deadline" => "Tiden är noterad, och löftet flyttat om den är tidigare.",
+        "flyttat" => "Ärendet är flyttat till rätt ingång med sin ankomstdag.",
+        "tyst" => "Tystnaden gäller. Den syns i inkorgen med sitt skäl.",
+        "ljud" => "Tystnaden är hävd.",
         "lasning" => "Källan läses så snart en arbetare är ledig.",
         "sparat" => "Sparat.",
         "kopplad" => "Chatten är kopplad. Skicka gärna ett prov.",

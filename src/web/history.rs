@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::words;
 use crate::assignment::Organisation;
-use crate::case::DismissReason;
+use crate::case::{DismissReason, PromiseKind, Threat};
 use crate::chat::Channel;
 use crate::classification::correction::Question;
 use crate::clock::Time;
@@ -76,10 +76,11 @@ fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, 
             format!("{who} avskrev ärendet{}", reason.map(|reason| format!(": {reason}")).unwrap_or_default())
         }
         "case.reopened" => format!("{who} öppnade ärendet igen"),
-        "case.reassigned" => format!("Fördelat om till {}", name("to")),
         "reminder.decided" => {
             let stage = text("stage").and_then(Stage::from_slug).map_or("påminnelse", Stage::swedish).to_lowercase();
-            format!("{} ska påminnas: {stage}", name("to"))
+            let breaks = body.get("breaks").and_then(Value::as_bool).unwrap_or(false);
+            let breaks = if breaks { " (akut, bryter tystnaden)" } else { "" };
+            format!("{} ska påminnas: {stage}{breaks}", name("to"))
         }
         "reminder.said" => {
             let voice = text("voice").and_then(Channel::from_slug).map_or("chatten", Channel::swedish);
@@ -100,8 +101,57 @@ fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, 
         "source.read_now" => format!("{who} bad att en källa läses nu"),
         "retention.purged" => format!("Gallring verkställd enligt {}", text("decision").unwrap_or("beslut")),
         "classification.corrected" => corrected(who, text("question"), text("was"), text("became"), organisation),
-        _ => family(kind, who),
+        _ => coordination(actor, kind, body, organisation, now).unwrap_or_else(|| family(kind, who)),
     }
+}
+
+/// What happened to a promise, an offer, a queue, a threat or a silence; nothing for another kind.
+fn coordination(actor: &str, kind: &str, body: &Value, organisation: &Organisation, now: Time) -> Option<String> {
+    let who = name_of(actor, organisation);
+    let text = |key: &str| body.get(key).and_then(Value::as_str);
+    let name = |key: &str| text(key).map_or("någon", |staff| organisation.name_of_staff(staff));
+    let time = |key: &str| body.get(key).and_then(Value::as_i64).map(|at| words::moment(Time(at), now));
+    let till = |key: &str| time(key).map(|at| format!(" till {at}")).unwrap_or_default();
+    Some(match kind {
+        "case.reassigned" => match text("why") {
+            Some("absence") => format!("Fördelat om från {} till {}: frånvaron började", name("from"), name("to")),
+            Some("queue") => format!("Ur kön till {}", name("to")),
+            _ => format!("Fördelat om till {}", name("to")),
+        },
+        "case.offered" => {
+            let unit = text("unit").map(|unit| organisation.name_of_unit(unit));
+            format!("{who} erbjöd {}", unit.unwrap_or_else(|| name("to")))
+        }
+        "case.accepted" => format!("{who} sade ja och har ärendet"),
+        "case.declined" => format!("{who} sade nej"),
+        "case.offer_withdrawn" => format!("{who} tog tillbaka erbjudandet"),
+        "case.offer_expired" => "Ingen svarade på erbjudandet i tid".to_owned(),
+        "case.waits" => format!("{who} frågade den som skrev; löftet vilar{}", till("until")),
+        "case.resumed" => match text("why") {
+            Some("written") => "Den som frågade skrev igen; löftet löper".to_owned(),
+            Some("waited-enough") => "Vi har väntat så länge som sades; löftet löper".to_owned(),
+            _ => format!("{who} tog tillbaka ordet; löftet löper"),
+        },
+        "case.first_reply" => format!("{who} gav ett första svar"),
+        "case.deadline_set" => format!("{who} noterade journalistens tid{}", till("until")),
+        "case.step_done" => format!("{who} bockade av: {}", text("step").unwrap_or_default()),
+        "case.step_undone" => format!("{who} ångrade: {}", text("step").unwrap_or_default()),
+        "case.threat" => {
+            let step = text("step").and_then(Threat::from_slug).map_or("ett steg", Threat::swedish);
+            format!("{who}: {step}")
+        }
+        "case.moved" => {
+            format!("{who} flyttade ärendet till rätt ingång; kom in {}", time("arrived_at").unwrap_or_default())
+        }
+        "promise.broken" => {
+            let promise = text("promise").and_then(PromiseKind::from_slug).map_or("Löftet", PromiseKind::swedish);
+            format!("Löftet om {} hölls inte i tid", promise.to_lowercase())
+        }
+        "silence.set" => format!("{who} beslutade om tystnad{}", till("until")),
+        "absence.feed" => format!("Frånvaron för {} lästes ur kalendern", name("staff")),
+        "digest.weekly" => format!("Veckans läge skickades till {}", name("to")),
+        _ => return None,
+    })
 }
 
 /// "Hilda rättade ämne: Skola blev Vatten och avlopp".

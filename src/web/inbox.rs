@@ -14,8 +14,8 @@ use super::mask::mask;
 use super::visitor::Visitor;
 use super::{Site, page, store, words};
 use crate::assignment::{Lane, Organisation};
-use crate::case::CaseState;
 use crate::case::store::{CaseRow, Filter};
+use crate::case::{CaseState, Threat};
 use crate::classification::{Intent, Urgency};
 use crate::clock::Time;
 use crate::db::Tx;
@@ -248,6 +248,9 @@ fn again(unit: Option<&str>, topic: Option<&str>, search: &str, closed: bool, ne
 
 /// True when the text is only shown to one who has asked for it.
 pub(super) fn blurred(case: &CaseRow) -> bool {
+    if case.threat.as_deref().and_then(Threat::from_slug).is_some_and(Threat::is_open_to_all) {
+        return false;
+    }
     let lane = case.lane.as_deref().and_then(Lane::from_slug);
     lane.is_some_and(Lane::blurred) || case.intent == Intent::Threat.slug()
 }

@@ -23,7 +23,9 @@ pub mod access;
 mod assets;
 mod case;
 mod case_acts;
+mod case_desk;
 mod chats;
+mod desk_acts;
 mod earlier;
 mod events;
 mod fault;
@@ -36,17 +38,20 @@ mod journal_page;
 mod judgement;
 pub mod mask;
 mod my_voices;
+mod organisation_page;
 pub mod password;
 mod plot;
 mod press;
 mod profile;
 pub mod secret;
 pub mod sign_in;
+mod situation;
 mod sources;
 pub mod store;
 pub mod supervision;
 pub mod throttle;
 mod visitor;
+mod who_gets;
 mod words;
 
 pub use fault::Fault;
@@ -127,6 +132,21 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/arende/{id}/avskriv", post(case_acts::dismiss))
         .route("/arende/{id}/ratta", post(judgement::put_right))
         .route("/arende/{id}/oppna", post(case_acts::reopen))
+        .route("/arende/{id}/ja", post(desk_acts::accept))
+        .route("/arende/{id}/nej", post(desk_acts::decline))
+        .route("/arende/{id}/aterta", post(desk_acts::withdraw))
+        .route("/arende/{id}/vantar", post(desk_acts::wait))
+        .route("/arende/{id}/ordet", post(desk_acts::resume))
+        .route("/arende/{id}/forsta-svar", post(desk_acts::first_reply))
+        .route("/arende/{id}/deadline", post(desk_acts::deadline))
+        .route("/arende/{id}/steg", post(desk_acts::step))
+        .route("/arende/{id}/hot", post(desk_acts::threat))
+        .route("/arende/{id}/flytta", post(desk_acts::move_on))
+        .route("/laget", get(situation::show))
+        .route("/laget/tyst", post(situation::silence))
+        .route("/laget/hav", post(situation::lift))
+        .route("/organisation", get(organisation_page::show))
+        .route("/vem-far-det", get(who_gets::show).post(who_gets::answer))
         .route("/kallor", get(sources::show))
         .route("/kallor/uppsikt", get(supervision::show))
         .route("/kallor/uppsikt.csv", get(supervision::csv))
