@@ -17,9 +17,9 @@ use lyhord::{assignment, audit, case, chat, classification, mention, reminder, r
 
 use crate::harness::on_both;
 
-const NOW: Time = Time(1_000_000_000_000);
+pub const NOW: Time = Time(1_000_000_000_000);
 
-fn later(seconds: i64) -> Time {
+pub fn later(seconds: i64) -> Time {
     Time(NOW.0 + seconds * 1_000)
 }
 
@@ -36,7 +36,7 @@ fn named(key: &str, address: &str) -> Named {
     }
 }
 
-async fn a_source(tx: &mut Tx) -> SourceId {
+pub async fn a_source(tx: &mut Tx) -> SourceId {
     source::store::take_over_configuration(tx, &[named("alekuriren", "http://a/")], NOW).await.unwrap();
     source::store::by_key(tx, "alekuriren").await.unwrap().unwrap().id
 }
@@ -77,7 +77,7 @@ fn a_verdict() -> Classification {
     }
 }
 
-async fn a_case(tx: &mut Tx, native_id: &str, words: &str) -> CaseId {
+pub async fn a_case(tx: &mut Tx, native_id: &str, words: &str) -> CaseId {
     let source = a_source(tx).await;
     let mention = a_mention(tx, source, native_id, words).await;
     let new = NewCase {
@@ -103,7 +103,7 @@ async fn a_case(tx: &mut Tx, native_id: &str, words: &str) -> CaseId {
     id
 }
 
-async fn an_assigned_case(tx: &mut Tx, native_id: &str, words: &str, due: Time) -> CaseId {
+pub async fn an_assigned_case(tx: &mut Tx, native_id: &str, words: &str, due: Time) -> CaseId {
     let id = a_case(tx, native_id, words).await;
     let to = Assigned {
         id,
@@ -122,7 +122,7 @@ async fn an_assigned_case(tx: &mut Tx, native_id: &str, words: &str, due: Time) 
     id
 }
 
-async fn writing(db: &Db) -> Tx {
+pub async fn writing(db: &Db) -> Tx {
     db.write().await.unwrap()
 }
 
@@ -984,7 +984,7 @@ async fn an_answer_in_the_channel_finds_its_case_and_only_moves_the_first_respon
 #[test]
 fn every_store_function_is_called_on_both_databases() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tests: String = ["contract.rs", "pages.rs"]
+    let tests: String = ["contract.rs", "contract_desk.rs", "pages.rs"]
         .iter()
         .map(|name| std::fs::read_to_string(root.join("tests/it").join(name)).unwrap_or_default())
         .collect();

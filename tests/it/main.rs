@@ -1,10 +1,14 @@
 //! Journeys and contracts, one test binary.
 
+mod absences;
 mod architecture;
 mod bluesky;
 mod channels;
 mod chats;
 mod contract;
+mod contract_desk;
+mod coordination;
+mod desk;
 mod fake_bluesky;
 mod fake_feed;
 mod fake_links;
@@ -20,6 +24,7 @@ mod kill_stream;
 mod mastodon;
 mod operations;
 mod pages;
+mod pages_desk;
 mod policy;
 mod postgres;
 mod running;

@@ -406,13 +406,15 @@ async fn a_case_lives_from_taken_to_answered_and_back_and_the_journal_holds() {
     assert_eq!(referred.status, refused, "a referral needs somebody to turn to");
     let dismissed = browser.post(&at("avskriv"), &[("orsak", "spam"), ("ord", "")]).await;
     assert_eq!(dismissed.status, refused, "one who complains is not advertising without a reason in words");
-    assert_eq!(browser.post(&at("lamna-over"), &[("till", OF_STREETS)]).await.to, "/inkorg?sagt=lamnat");
+    let offered = browser.post(&at("lamna-over"), &[("till", OF_STREETS)]).await;
+    assert_eq!(offered.to, format!("/arende/{case}?sagt=erbjudet"));
+    assert_eq!(house.browser(OF_STREETS).await.post(&at("ja"), &[]).await.status, done);
     assert_eq!(browser.get(&format!("/arende/{case}")).await.status, StatusCode::FORBIDDEN);
 
     let mut tx = house.app.db.read().await.unwrap();
     assert!(matches!(journal::verify(&mut tx).await.unwrap(), Verdict::Whole { .. }));
     let told: Vec<String> = journal::of_case(&mut tx, case, 99).await.unwrap().into_iter().map(|e| e.kind).collect();
-    assert_eq!(told, ["case.taken", "case.snoozed", "case.answered", "case.reopened", "case.handed_over"]);
+    assert_eq!(told, ["case.taken", "case.snoozed", "case.answered", "case.reopened", "case.offered", "case.accepted"]);
 }
 
 #[tokio::test]

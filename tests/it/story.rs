@@ -75,7 +75,7 @@ impl Stage {
             );
         }
         let database = database(engine);
-        let running = Running::start(config(&service, &sources, &database.address), now).await;
+        let running = Running::start(unweekly(config(&service, &sources, &database.address)), now).await;
         Self {
             running,
             telegram,
@@ -98,9 +98,9 @@ impl Stage {
     async fn until(&mut self, now: Time) {
         loop {
             let mut tx = self.running.app.db.read().await.unwrap();
-            let next = [case::store::next_look(&mut tx).await.unwrap(), chat::store::next_due(&mut tx).await.unwrap()];
+            let next = lyhord::jobs::next_moment(&mut tx).await.unwrap().filter(|next| *next < now);
             drop(tx);
-            let next = next.into_iter().flatten().min().filter(|next| *next < now);
+            let next = next.map(|next| next.max(self.now()));
             self.running.until(next.unwrap_or(now)).await;
             self.write_down().await;
             if next.is_none() {
@@ -200,7 +200,7 @@ impl Stage {
     async fn restart(self, now: Time) -> Self {
         let Self { running, telegram, paper, forum, settings, place, told, lines, database, folder } = self;
         running.stop().await;
-        let running = Running::start(config(&settings.0, &settings.1, &database.address), now).await;
+        let running = Running::start(unweekly(config(&settings.0, &settings.1, &database.address)), now).await;
         Self { running, telegram, paper, forum, settings, place, told, lines, database, folder }
     }
 
@@ -225,6 +225,12 @@ impl Stage {
     }
 }
 
+/// The weekly summary has a story of its own.
+fn unweekly(mut config: lyhord::config::Config) -> lyhord::config::Config {
+    config.weekly = None;
+    config
+}
+
 fn clock(at: Time) -> String {
     at.zoned(&lyhord::calendar::stockholm()).strftime("%a %H:%M").to_string()
 }
@@ -240,7 +246,7 @@ fn in_words(entry: &Entry) -> Option<String> {
         "case.opened" => format!("case {case} opened: {} {} {}", of("topic"), of("intent"), of("urgency")),
         "case.joined" => format!("case {case} joined"),
         "case.assigned" => format!("case {case} assigned to {} in {}, due {}", of("owner"), of("unit"), due()),
-        "mention.judged" | "reminder.decided" => return None,
+        "mention.judged" | "reminder.decided" | "promise.broken" => return None,
         "reminder.said" => format!("case {case} said to {}: {}", of("to"), of("stage")),
         "case.taken" => format!("case {case} taken by {}", entry.actor),
         "case.answered" => format!("case {case} answered by {}", entry.actor),
