@@ -1,54 +1,111 @@
-//! Judges mentions that nobody has judged, a batch at a time.
+//! Judges mentions that nobody has judged, a batch at a time. Where an outside judge is configured it is asked about what
+//! our own is unsure of, before the batch is written and with no transaction open.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::app::App;
-use crate::classification::{self, Classifier, Subject};
+use crate::classification::external::Endpoint;
+use crate::classification::judge::Judge;
+use crate::classification::opinion::{self, Opinion, Silence};
+use crate::classification::{self, Classification, Classifier, Subject};
 use crate::clock::Time;
+use crate::id::MentionId;
 use crate::jobs::{BATCH, Job};
 use crate::journal::{self, Fact};
+use crate::mention::store::Mention;
 use crate::mention::{self, Hearing};
+
+/// What an outside judge said of the posts that it was asked about, and which posts were looked through for that.
+#[derive(Debug, Default)]
+struct Asked {
+    seen: BTreeSet<MentionId>,
+    said: BTreeMap<MentionId, Result<Opinion, Silence>>,
+}
 
 /// Judges one batch; enqueues itself when there may be more, and the next step when it judged something.
 ///
 /// # Errors
 /// What the database says; nothing of the batch is then judged.
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
+    app.heed_appointment().await?;
     let judge = app.judge();
+    let asked = match &app.external {
+        Some(endpoint) => Some(ask_outside(app, &judge, endpoint, now).await?),
+        None => None,
+    };
     let mut tx = app.db.write().await?;
-    let batch = mention::store::unjudged(&mut tx, BATCH).await?;
+    let mut batch = mention::store::unjudged(&mut tx, BATCH).await?;
     if batch.is_empty() {
         return Ok(());
+    }
+    let whole = batch.len();
+    if let Some(asked) = &asked {
+        // What came while we asked is judged next time, so that it is asked about too.
+        batch.retain(|found| asked.seen.contains(&found.id));
     }
     let mut verdicts = Vec::with_capacity(batch.len());
     let mut facts = Vec::with_capacity(batch.len());
     for found in &batch {
-        let subject = Subject {
-            title: found.title.as_deref().unwrap_or_default(),
-            text: &found.body,
-            channel: &found.channel,
-            source: &found.site,
-            heard: serde_json::from_str::<Hearing>(&found.hearing).ok().map(|hearing| hearing.relevance),
-        };
-        let verdict = judge.classify(&subject);
-        facts.push(Fact {
-            at: now,
-            actor: verdict.by.clone(),
-            kind: "mention.judged",
-            case: None,
-            mention: Some(found.id),
-            body: serde_json::json!({
-                "topic": verdict.topic, "intent": verdict.intent.slug(), "urgency": verdict.urgency.slug(),
-                "relevance": verdict.relevance, "unsure": verdict.unsure,
-            }),
-        });
+        let own = judge.classify(&subject(found));
+        let said = asked.as_ref().and_then(|asked| asked.said.get(&found.id));
+        let verdict = second(app, &judge, &own, said);
+        facts.push(fact(found, &verdict, said, now));
         verdicts.push((found.id, verdict));
     }
     classification::store::let_stand(&mut tx, &verdicts, now).await?;
     Job::OpenCases.enqueue(&mut tx, now).await?;
-    if batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
+    if whole == usize::try_from(BATCH).unwrap_or(usize::MAX) || batch.len() < whole {
         Job::ClassifyMentions.enqueue(&mut tx, now).await?;
     }
     journal::append(&mut tx, &facts).await?;
     tx.commit().await?;
     tracing::debug!(judged = batch.len(), "mentions judged");
     Ok(())
+}
+
+fn subject(found: &Mention) -> Subject<'_> {
+    Subject {
+        title: found.title.as_deref().unwrap_or_default(),
+        text: &found.body,
+        channel: &found.channel,
+        source: &found.site,
+        heard: serde_json::from_str::<Hearing>(&found.hearing).ok().map(|hearing| hearing.relevance),
+    }
+}
+
+/// Asks about what our own judge is unsure of. No transaction is open while the answers are waited for.
+async fn ask_outside(app: &App, judge: &Judge, endpoint: &Endpoint, now: Time) -> anyhow::Result<Asked> {
+    let mut tx = app.db.read().await?;
+    let batch = mention::store::unjudged(&mut tx, BATCH).await?;
+    drop(tx);
+    let seen = batch.iter().map(|found| found.id).collect();
+    let requests: Vec<_> = batch
+        .iter()
+        .filter(|found| !found.own)
+        .map(|found| (found, subject(found)))
+        .filter(|(_, subject)| opinion::is_asked_about(&judge.classify(subject)))
+        .map(|(found, subject)| (found.id, opinion::request(endpoint.model(), judge, &subject)))
+        .collect();
+    Ok(Asked { seen, said: endpoint.ask_all(judge, requests, now).await })
+}
+
+/// The judgement that stands: our own, with what the other one settled.
+fn second(app: &App, judge: &Judge, own: &Classification, said: Option<&Result<Opinion, Silence>>) -> Classification {
+    let model = app.external.as_ref().map_or("", Endpoint::model);
+    match said {
+        Some(Ok(said)) => opinion::merged(own, said, model, judge.lexicon().is_protected(said.topic())),
+        Some(Err(silence)) => opinion::alone(own, *silence),
+        None => own.clone(),
+    }
+}
+
+fn fact(found: &Mention, verdict: &Classification, said: Option<&Result<Opinion, Silence>>, now: Time) -> Fact {
+    let mut body = serde_json::json!({
+        "topic": verdict.topic, "intent": verdict.intent.slug(), "urgency": verdict.urgency.slug(),
+        "relevance": verdict.relevance, "unsure": verdict.unsure,
+    });
+    if let Some(said) = said {
+        body["external"] = said.as_ref().map_or_else(|silence| silence.slug(), |_| "answered").into();
+    }
+    Fact { at: now, actor: verdict.by.clone(), kind: "mention.judged", case: None, mention: Some(found.id), body }
 }

@@ -32,6 +32,7 @@ pub mod open_cases;
 pub mod poll_source;
 pub mod purge;
 pub mod read_absences;
+pub mod refit_judge;
 pub mod release_cases;
 pub mod remind_staff;
 pub mod sum_up_weeks;
@@ -95,6 +96,8 @@ pub enum Job {
     WarnKeepers,
     /// Tries each of our own accounts, so that one that no longer lets us in is known.
     CheckAccounts,
+    /// Lets the judge learn from what staff have corrected.
+    RefitJudge,
 }
 
 impl Job {
@@ -115,6 +118,8 @@ impl Job {
             Self::Purge => ("purge", None, Lane::River),
             Self::WarnKeepers => ("warn_keepers", None, Lane::River),
             Self::CheckAccounts => ("check_accounts", None, Lane::Listen),
+            // It thinks for seconds, and the river must not wait for it.
+            Self::RefitJudge => ("refit_judge", None, Lane::Listen),
         };
         Work { job: job.to_owned(), id, lane }
     }
@@ -136,6 +141,7 @@ impl Job {
             ("purge", _) => Self::Purge,
             ("warn_keepers", _) => Self::WarnKeepers,
             ("check_accounts", _) => Self::CheckAccounts,
+            ("refit_judge", _) => Self::RefitJudge,
             _ => return None,
         })
     }
@@ -178,6 +184,7 @@ impl Job {
             Self::Purge => purge::run(app, now).await,
             Self::WarnKeepers => warn_keepers::run(app, now).await,
             Self::CheckAccounts => check_accounts::run(app, now).await,
+            Self::RefitJudge => refit_judge::run(app, now).await,
         }
     }
 }
@@ -227,6 +234,7 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     let wanted = wanted(&mut tx).await?;
     let unassigned = case::store::first_unassigned(&mut tx).await?;
     let stale = chat::outbox_store::next_stale(&mut tx).await?;
+    let lesson = refit_judge::next(app, &mut tx).await?;
     drop(tx);
 
     let mut tx = app.db.write().await?;
@@ -246,6 +254,9 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
         let key = format!("edit:{message}:{revisions}:{newest}:{}", now.0.div_euclid(1_000));
         Job::EditMessages.enqueue_once(&mut tx, &key, now).await?;
     }
+    if let Some((at, last)) = lesson.filter(|(at, _)| *at <= now) {
+        Job::RefitJudge.enqueue_once(&mut tx, &refit_judge::key(last, at, now), now).await?;
+    }
     let sweep = every("sweep", SWEEP_EVERY, now);
     Job::Sweep.enqueue_once(&mut tx, &sweep.0, now).await?;
     let purge = every("purge", PURGE_EVERY, now);
@@ -255,7 +266,7 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     }
     tx.commit().await?;
 
-    let waits = wanted.into_iter().map(|(_, _, at)| at).chain([polls, Some(sweep.1)]);
+    let waits = wanted.into_iter().map(|(_, _, at)| at).chain([polls, lesson.map(|(at, _)| at), Some(sweep.1)]);
     Ok(waits.flatten().filter(|at| *at > now).min().unwrap_or(sweep.1))
 }
 

@@ -14,7 +14,12 @@ use crate::case::promise_store::{decided, keep_decided};
 use crate::chat;
 use crate::chat::tier::{Links, Vocabulary};
 use crate::chat::voices::Voices;
+use crate::classification;
+use crate::classification::external::Endpoint;
 use crate::classification::judge::Judge;
+use crate::classification::model::Model;
+use crate::classification::seed::lessons;
+use crate::classification::train::Lesson;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::db::{Db, Engine, Tx};
@@ -51,9 +56,23 @@ pub struct App {
     pub vocabulary: Vocabulary,
     /// Keys the hashes of one-time codes.
     pub secret: Vec<u8>,
+    /// An outside judge for what our own is unsure of, when one is configured.
+    pub external: Option<Endpoint>,
+    /// The posts that a judge is trained from before what staff have corrected.
+    pub seed: fn() -> Vec<Lesson>,
+    /// The shipped model and the lexicon: what a learned judge must have been learned beside.
+    pub basis: String,
     http: Arc<http::Client>,
     sessions: Sessions,
-    judge: RwLock<Arc<Judge>>,
+    office: RwLock<Office>,
+}
+
+/// The judge that judges now.
+#[derive(Debug, Clone)]
+struct Office {
+    /// Its version's number; 0 for the shipped one before anything was learned.
+    number: i64,
+    judge: Arc<Judge>,
 }
 
 impl App {
@@ -64,6 +83,7 @@ impl App {
     pub async fn open(mut config: Config, clock: Clock) -> anyhow::Result<Self> {
         let db = Db::open(&config.database, config.connections).await?;
         let judge = Arc::new(judge(&config)?);
+        let basis = basis(&judge);
         let mut tx = db.write().await?;
         let fresh = format!("{}{}", Ulid::generate(), Ulid::generate());
         let own_secret = chat::store::own_secret(&mut tx, &fresh).await?;
@@ -75,7 +95,7 @@ impl App {
         let places = config.words.places.iter().map(|place| place.name.clone());
         let sources = config.sources.iter().map(|source| source.name.clone());
         let links = Links::new(&config.base_url);
-        Ok(Self {
+        let app = Self {
             db,
             clock,
             holder: Ulid::generate().to_string(),
@@ -86,9 +106,15 @@ impl App {
             secret: own_secret.into_bytes(),
             http: Arc::new(http::Client::new(&config.contact, Limits::default())?),
             sessions: Sessions::default(),
-            judge: RwLock::new(judge),
+            external: config.external_judge.clone().map(Endpoint::open).transpose()?,
+            seed: lessons,
+            basis,
+            office: RwLock::new(Office { number: 0, judge }),
             config: Arc::new(config),
-        })
+        };
+        tracing::debug!(basis = app.basis, "a learned judge must have been learned beside this");
+        app.heed_appointment().await?;
+        Ok(app)
     }
 
     /// Makes the database say what the configuration says about sources.
@@ -148,12 +174,42 @@ impl App {
     /// The judge in office.
     #[must_use]
     pub fn judge(&self) -> Arc<Judge> {
-        Arc::clone(&self.judge.read().unwrap_or_else(PoisonError::into_inner))
+        Arc::clone(&self.office.read().unwrap_or_else(PoisonError::into_inner).judge)
     }
 
-    /// Puts another judge in office, from the next batch on.
-    pub fn appoint(&self, judge: Arc<Judge>) {
-        *self.judge.write().unwrap_or_else(PoisonError::into_inner) = judge;
+    /// Puts the judge in office that the database says is, also when another process or a page appointed it. One that
+    /// was learned beside another lexicon or another shipped model waits until it has been learned anew.
+    ///
+    /// # Errors
+    /// What the database says. A model that cannot be read is said in the log, and the judge stays.
+    pub async fn heed_appointment(&self) -> anyhow::Result<()> {
+        let mut tx = self.db.read().await?;
+        let appointed = classification::store::in_office(&mut tx).await?.filter(|version| version.basis == self.basis);
+        let number = appointed.as_ref().map_or(0, |version| version.number);
+        if number == self.office.read().unwrap_or_else(PoisonError::into_inner).number {
+            return Ok(());
+        }
+        let model = match &appointed {
+            Some(version) if version.kept => classification::store::model_of(&mut tx, version.number).await?,
+            _ => None,
+        };
+        drop(tx);
+        let lexicon = self.judge().lexicon().clone();
+        let judge = match model {
+            Some(bytes) => Judge::learned(lexicon, &bytes),
+            None => Judge::with(lexicon),
+        };
+        match judge {
+            Ok(judge) => {
+                tracing::info!(number, "another judge is in office");
+                let mut office = self.office.write().unwrap_or_else(PoisonError::into_inner);
+                *office = Office { number, judge: Arc::new(judge) };
+            }
+            Err(fault) => {
+                tracing::error!(number, "the judge in office cannot be read, the one before goes on: {fault}");
+            }
+        }
+        Ok(())
     }
 
     /// Reads a source as its kind is read.
@@ -299,6 +355,11 @@ impl std::fmt::Debug for App {
 pub fn judge(config: &Config) -> anyhow::Result<Judge> {
     let lexicon = config.lexicon.clone().context("the lexicon is not readable")?;
     Ok(Judge::with(lexicon)?)
+}
+
+/// The shipped model and the lexicon, as one name.
+fn basis(judge: &Judge) -> String {
+    format!("{}-{}", judge.model().map_or("", Model::version), judge.lexicon().digest())
 }
 
 /// The watch rules of the configuration.

@@ -14,6 +14,7 @@ use crate::calendar::Calendars;
 use crate::case::ResponseTimes;
 use crate::chat::{self, settings::ChatSettings};
 use crate::classification::lexicon::Lexicon;
+use crate::classification::opinion::External;
 use crate::mention::words::{self, Words};
 use crate::reminder::{Ladder, Ladders, Rhythm};
 use crate::settings::{self, Problem, Problems, Section};
@@ -53,6 +54,8 @@ pub struct Config {
     pub retention: Vec<Retention>,
     /// The voices.
     pub chat: ChatSettings,
+    /// An outside judge for what our own is unsure of; off unless it is configured.
+    pub external_judge: Option<External>,
     /// What we listen to.
     pub sources: Vec<SourceSetting>,
     /// Our own accounts: how we know our own posts.
@@ -173,6 +176,10 @@ fn parse(
             .to_owned(),
         retention: service.sections("retention").iter().map(retention).collect(),
         chat: service.section("chat").map(|section| chat::settings::read(&section)).unwrap_or_default(),
+        external_judge: service
+            .section("judge")
+            .and_then(|judge| judge.section("external"))
+            .and_then(|section| External::read(&section, |name| std::env::var(name).ok())),
         sources: watched::read(sources, &accounts),
         accounts,
         organisation: Arc::new(Organisation::read(organisation)),

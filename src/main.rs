@@ -133,6 +133,9 @@ enum Command {
         /// Where to write it.
         #[arg(long, default_value = "model.bin")]
         out: PathBuf,
+        /// Also learn from the corrections that the judge in office has learned from, in the database.
+        #[arg(long)]
+        corrected: bool,
     },
     /// About the judge.
     Judge {
@@ -214,7 +217,7 @@ async fn main() -> ExitCode {
         }
         Some(Command::Classify { json }) => command::judge::classify(&place, json),
         Some(Command::Similar { json }) => command::judge::similar(&place, json),
-        Some(Command::Train { out }) => command::judge::train(&place, &out),
+        Some(Command::Train { out, corrected }) => command::judge::train(&place, &out, corrected).await,
         Some(Command::Judge { what: JudgeCommand::Report { cross_validate } }) => {
             command::judge::report(&place, cross_validate.into())
         }

@@ -50,7 +50,7 @@ const DRAIN: Duration = Duration::from_secs(25);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Lane {
-    /// Waits for other people's servers: polling.
+    /// What takes long without holding the database: waiting for other people's servers, and learning.
     Listen,
     /// Moves facts from room to room inside the database.
     River,

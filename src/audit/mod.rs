@@ -2,6 +2,7 @@
 //! of the staff nor outside: the smallest thing that is counted is a unit.
 
 pub mod kpi;
+pub mod listening;
 pub mod metrics;
 pub mod similar;
 pub mod store;

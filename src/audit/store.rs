@@ -1,8 +1,11 @@
 //! All SQL behind the figures. No statement groups or filters by a person.
 
+use std::collections::BTreeMap;
+
 use super::kpi::Observation;
 use crate::clock::Time;
 use crate::db::Tx;
+use crate::mention::store::Text;
 use crate::on;
 
 /// Cases read for one report at most: a large municipality's year; beyond it the latest are taken and the page says so.
@@ -148,4 +151,48 @@ mod tests {
             Read { closed_at: Some(Time(60 * MINUTE)), outcome: Some("answered-in-thread".into()), ..read() };
         assert_eq!(minutes(in_thread), (60, true));
     }
+}
+
+/// A post of which people have said whether it is about us.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Told {
+    /// The post.
+    #[sqlx(flatten)]
+    pub text: Text,
+    /// What they said.
+    pub about_us: bool,
+}
+
+macro_rules! told {
+    ($label:literal, $from:literal) => {
+        concat!(
+            "select m.id, m.title, m.body, m.channel, s.key as source, m.language, m.site, m.kind, true as veiled, ",
+            $label,
+            " as about_us from ",
+            $from,
+            " join mentions m on m.id = told.mention_id join sources s on s.id = m.source_id where m.body <> ''"
+        )
+    };
+}
+
+/// The latest posts of which people have said whether they are about us: by a correction, or else by how their case was
+/// closed (answered or referred is yes; dismissed as not about us is no). At most `limit` of each.
+///
+/// # Errors
+/// What the database says.
+pub async fn told_about_us(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<Told>> {
+    let closed = told!(
+        "(told.outcome is null or told.outcome <> 'not-about-us')",
+        "(select mention_id, outcome from cases where closed_at is not null
+           and (state in ('answered', 'referred') or outcome = 'not-about-us') order by closed_at desc limit $1) told"
+    );
+    let corrected = told!(
+        "(told.became = 'yes')",
+        "(select mention_id, became from corrections where id in (
+           select max(id) from corrections where question = 'relevance' group by mention_id order by max(id) desc limit $1)) told"
+    );
+    let closed: Vec<Told> = on!(tx, c => sqlx::query_as(closed).bind(limit).fetch_all(c).await)?;
+    let corrected: Vec<Told> = on!(tx, c => sqlx::query_as(corrected).bind(limit).fetch_all(c).await)?;
+    let all = closed.into_iter().chain(corrected).map(|told| (told.text.id, told));
+    Ok(all.collect::<BTreeMap<_, _>>().into_values().collect())
 }

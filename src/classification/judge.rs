@@ -71,6 +71,14 @@ impl Judge {
         Ok(Self::new(lexicon, Some(Model::read(SHIPPED)?)))
     }
 
+    /// A judge by a model that was learned here, as its bytes were kept.
+    ///
+    /// # Errors
+    /// When the bytes are not a model.
+    pub fn learned(lexicon: Lexicon, model: &[u8]) -> Result<Self, JudgeError> {
+        Ok(Self::new(lexicon, Some(Model::read(model)?)))
+    }
+
     /// A judge of this lexicon; without a model it goes by the lexicon alone and says so in its version.
     #[must_use]
     pub fn new(lexicon: Lexicon, model: Option<Model>) -> Self {

@@ -2,6 +2,7 @@
 
 use aho_corasick::AhoCorasick;
 use rustc_hash::{FxHashMap, FxHashSet};
+use sha2::{Digest, Sha256};
 
 use super::normal::{Kind, Normal, normalise};
 use crate::settings::{Problems, Section};
@@ -183,6 +184,24 @@ impl Lexicon {
         let lexicon = Self::read(&section)?;
         drop(section);
         if problems.is_empty() { Ok(lexicon) } else { Err(LexiconError::Faulty) }
+    }
+
+    /// A hash of all that the lexicon says: a model learned with it is measured and used with the same one.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut hasher = Sha256::new();
+        for group in &self.groups {
+            hasher.update(format!("g{}\0{}\0{}\n", group.dimension.slug(), group.slug, group.weight));
+        }
+        for pattern in &self.patterns {
+            hasher.update(format!("p{}\0{:?}\0{}\0{}\n", pattern.group, pattern.edge, pattern.capital, pattern.text));
+        }
+        let mut rest: Vec<String> =
+            self.channels.iter().map(|(name, near)| format!("c{name}\0{}", near.slug())).collect();
+        rest.extend(self.protected_topics.iter().map(|topic| format!("t{topic}")));
+        rest.sort_unstable();
+        hasher.update(rest.join("\n"));
+        hasher.finalize().iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
     }
 
     /// Slug and Swedish name of every topic, in the order of the file.

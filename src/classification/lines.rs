@@ -24,16 +24,23 @@ pub enum LineError {
     Unwritable(#[source] serde_json::Error),
 }
 
-#[derive(Deserialize)]
-struct Asked {
-    id: serde_json::Value,
-    text: String,
+/// What `lyhord classify --json` reads.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Asked {
+    /// Given back as it came.
     #[serde(default)]
-    title: String,
+    pub id: serde_json::Value,
+    /// Plain text.
+    pub text: String,
+    /// Headline, when there is one.
     #[serde(default)]
-    channel: String,
+    pub title: String,
+    /// The channel's slug.
     #[serde(default)]
-    source: String,
+    pub channel: String,
+    /// The source's key.
+    #[serde(default)]
+    pub source: String,
 }
 
 #[derive(Serialize)]
@@ -54,11 +61,16 @@ struct Answered<'a> {
     by: &'a str,
 }
 
-#[derive(Deserialize)]
-struct Pair {
-    id: serde_json::Value,
-    a: String,
-    b: String,
+/// What `lyhord similar --json` reads.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Pair {
+    /// Given back as it came.
+    #[serde(default)]
+    pub id: serde_json::Value,
+    /// One text.
+    pub a: String,
+    /// The other.
+    pub b: String,
 }
 
 #[derive(Serialize)]
@@ -69,15 +81,16 @@ struct Compared<'a> {
     because: &'a [String],
 }
 
-/// Judges one line `{id, text, channel, source}`; `title` may be there too.
+/// Judges one line `{id, text, channel, source}`; `title` may be there too. `heard` says what the watch rules say of it.
 ///
 /// # Errors
 /// When the line is too long or not such JSON.
-pub fn classify_line(judge: &Judge, line: &str) -> Result<String, LineError> {
+pub fn classify_line(judge: &Judge, line: &str, heard: impl FnOnce(&Asked) -> Relevance) -> Result<String, LineError> {
     let asked: Asked = read(line)?;
+    let prior = heard(&asked);
     let subject =
         Subject { title: &asked.title, text: &asked.text, channel: &asked.channel, source: &asked.source, heard: None };
-    let judged: Classification = judge.judge(&subject, None);
+    let judged: Classification = judge.judge(&subject, Some(prior));
     write(&Answered {
         id: &asked.id,
         relevant: judged.relevance,
@@ -122,7 +135,7 @@ mod tests {
     use super::*;
 
     fn asked(line: &str) -> serde_json::Value {
-        serde_json::from_str(&classify_line(&Judge::shipped().unwrap(), line).unwrap()).unwrap()
+        serde_json::from_str(&classify_line(&Judge::shipped().unwrap(), line, |_| Relevance::No).unwrap()).unwrap()
     }
 
     #[test]
@@ -161,8 +174,8 @@ mod tests {
     #[test]
     fn what_is_no_post_is_an_error_and_no_panic() {
         let judge = Judge::shipped().unwrap();
-        assert!(matches!(classify_line(&judge, "{"), Err(LineError::Unreadable(_))));
+        assert!(matches!(classify_line(&judge, "{", |_| Relevance::No), Err(LineError::Unreadable(_))));
         assert!(matches!(similar_line(&judge, "[]"), Err(LineError::Unreadable(_))));
-        assert!(matches!(classify_line(&judge, &" ".repeat(LINE_MAX + 1)), Err(LineError::TooLong)));
+        assert!(matches!(classify_line(&judge, &" ".repeat(LINE_MAX + 1), |_| Relevance::No), Err(LineError::TooLong)));
     }
 }

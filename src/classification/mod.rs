@@ -29,6 +29,7 @@ macro_rules! slugs {
 mod because;
 mod calibrate;
 pub mod correction;
+pub mod external;
 pub mod features;
 #[cfg(test)]
 mod flags_tests;
@@ -38,8 +39,10 @@ pub mod language;
 pub mod lexicon;
 pub mod linear;
 pub mod lines;
+pub mod mask;
 pub mod model;
 pub mod normal;
+pub mod opinion;
 pub mod personal_data;
 pub mod refit;
 pub mod report;

@@ -27,6 +27,9 @@ pub async fn run(place: &Place, online: bool) -> anyhow::Result<ExitCode> {
         config.organisation.staff.len(),
         config.organisation.topics.len(),
     );
+    if let Some(external) = &config.external_judge {
+        println!("Extern bedömare: {} hos {}, enligt {}.", external.model, external.address, external.dpia);
+    }
     for class in config.retention.iter().filter(|class| class.decision.is_none()) {
         println!("Gallring {}: inget beslut, allt sparas.", class.class);
     }

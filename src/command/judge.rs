@@ -1,70 +1,58 @@
 //! `lyhord classify`, `similar`, `train`, `judge report`: the judgement of lines, and how good it is.
 
-use std::io::{BufRead, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use serde::Deserialize;
-use serde_json::Value;
 
-use super::{FOUND_WRONG, Place};
-use crate::classification::lines::similar_line;
-use crate::classification::refit::fit;
+use super::{Place, lines};
+use crate::classification::correction::{Question, lessons};
+use crate::classification::judge::Judge;
+use crate::classification::lines::{Asked, LineError, Pair, classify_line, similar_line};
+use crate::classification::refit::{fit, learned};
 use crate::classification::report::cross_validated;
-use crate::classification::seed::{HELD_OUT, UNREAD, lessons};
+use crate::classification::seed::{self, HELD_OUT, UNREAD};
 use crate::classification::similar::similar as likeness;
-use crate::classification::{Classification, Classifier, Subject};
+use crate::classification::store::{self, VersionRow};
+use crate::classification::train::Lesson;
+use crate::classification::{Classification, Subject};
+use crate::config::Config;
+use crate::db::Db;
+use crate::jobs::refit_judge::CORRECTIONS_MAX;
+use crate::mention::watch::Scratch;
 use crate::mention::{Heard, Relevance};
 use crate::{app, config_or_leave};
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Line {
-    id: Value,
-    title: String,
-    text: String,
-    channel: String,
-    source: String,
-}
-
-/// Reads standard input to its end and judges each line.
+/// Reads standard input to its end and judges each line: a text, or with `json` an object a line.
 ///
 /// # Errors
 /// When the input cannot be read or the judge not be made.
 pub fn classify(place: &Place, json: bool) -> anyhow::Result<ExitCode> {
     let config = config_or_leave!(place);
     let (judge, watch) = (app::judge(&config)?, app::watch(&config));
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    for line in std::io::stdin().lock().lines() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let line = serde_json::from_str(&line).unwrap_or_else(|_| Line { text: line, ..Line::default() });
+    let mut scratch = Scratch::default();
+    let mut heard = |asked: &Asked| {
         let heard = Heard {
-            title: &line.title,
-            text: &line.text,
-            channel: &line.channel,
-            source: &line.source,
+            title: &asked.title,
+            text: &asked.text,
+            channel: &asked.channel,
+            source: &asked.source,
             ..Heard::default()
         };
-        let subject = Subject {
-            title: &line.title,
-            text: &line.text,
-            channel: &line.channel,
-            source: &line.source,
-            heard: Some(watch.hear(&heard).relevance),
-        };
-        let verdict = judge.classify(&subject);
+        watch.hear_with(&heard, &mut scratch).relevance
+    };
+    lines::answer_each(|line| {
         if json {
-            writeln!(out, "{}", as_json(&line.id, &verdict))?;
-        } else {
-            writeln!(out, "{}\n{}", line.text, as_text(&verdict))?;
+            return classify_line(&judge, line, &mut heard)
+                .map_err(|fault| format!("{}; expected {{\"id\", \"text\", \"channel\", \"source\"}}", whole(&fault)));
         }
-    }
-    out.flush()?;
-    Ok(ExitCode::SUCCESS)
+        // An object of a file that was meant for --json is understood too; anything else is the text itself.
+        let asked = serde_json::from_str(line).unwrap_or_else(|_| Asked { text: line.to_owned(), ..Asked::default() });
+        let prior = heard(&asked);
+        let Asked { title, text, channel, source, .. } = &asked;
+        let verdict = judge.judge(&Subject { title, text, channel, source, heard: None }, Some(prior));
+        Ok(format!("{text}\n{}", as_text(&judge, &verdict)))
+    })
 }
 
 /// Says of each pair whether it asks the same thing: NDJSON `{id, a, b}`, or two texts with a tab between.
@@ -74,45 +62,57 @@ pub fn classify(place: &Place, json: bool) -> anyhow::Result<ExitCode> {
 pub fn similar(place: &Place, json: bool) -> anyhow::Result<ExitCode> {
     let config = config_or_leave!(place);
     let judge = app::judge(&config)?;
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let mut code = ExitCode::SUCCESS;
-    for (n, line) in std::io::stdin().lock().lines().enumerate() {
-        let line = line?;
-        match line.split_once('\t').filter(|_| !json) {
-            Some((a, b)) => {
-                let found = likeness(&judge, a, b);
-                let said = if found.same { "samma  " } else { "olika  " };
-                writeln!(out, "{said} {:.2}  {a} | {b}\n    {}", found.score, found.because.join("\n    "))?;
-            }
-            None if line.trim().is_empty() => {}
-            None => match similar_line(&judge, &line) {
-                Ok(answer) => writeln!(out, "{answer}")?,
-                Err(fault) => {
-                    eprintln!(
-                        "line {}: {fault}; expected {{\"id\", \"a\", \"b\"}}, or two texts with a tab between",
-                        n + 1
-                    );
-                    code = ExitCode::from(FOUND_WRONG);
-                }
-            },
+    lines::answer_each(|line| {
+        if json {
+            return similar_line(&judge, line)
+                .map_err(|fault| format!("{}; expected {{\"id\", \"a\", \"b\"}}", whole(&fault)));
         }
-    }
-    out.flush()?;
-    Ok(code)
+        let pair: Option<Pair> = serde_json::from_str(line).ok();
+        let texts = pair.as_ref().map(|pair| (pair.a.as_str(), pair.b.as_str()));
+        let (a, b) = texts.or_else(|| line.split_once('\t')).ok_or("expected two texts with a tab between")?;
+        let found = likeness(&judge, a, b);
+        let said = if found.same { "samma" } else { "olika" };
+        Ok(format!("{said}  {:.2}  {a} | {b}\n    {}", found.score, found.because.join("\n    ")))
+    })
 }
 
-/// Trains the judge from its seed and writes the model.
+/// A fault with what is behind it, in one line.
+fn whole(fault: &LineError) -> String {
+    match std::error::Error::source(fault) {
+        Some(source) => format!("{fault}: {source}"),
+        None => fault.to_string(),
+    }
+}
+
+/// Trains the judge from its seed, and from the corrections in the database when they are asked for, and writes the
+/// model.
 ///
 /// # Errors
-/// When the file cannot be written.
-pub fn train(place: &Place, out: &Path) -> anyhow::Result<ExitCode> {
+/// When the database does not answer or the file cannot be written.
+pub async fn train(place: &Place, out: &Path, corrected: bool) -> anyhow::Result<ExitCode> {
     let config = config_or_leave!(place);
+    let (taught, office) = if corrected { corrections(&config).await? } else { (Vec::new(), None) };
     let lexicon = config.lexicon.context("the lexicon is not readable")?;
-    let candidate = fit(&lexicon);
+    let candidate = learned(&lexicon, &seed::lessons(), &taught);
     let bytes = candidate.model.bytes();
     std::fs::write(out, &bytes).with_context(|| format!("{} cannot be written", out.display()))?;
     println!("{}: {} byte, version {}", out.display(), bytes.len(), candidate.model.version());
+    if let Some(office) = office {
+        let same = office.hash == candidate.model.version();
+        let said = if same { "samma som" } else { "en annan än" };
+        println!("{} rättade inlägg; {said} den i tjänst (version {}, {})", taught.len(), office.number, office.hash);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The corrections up to the last that the judge in office has learned from; all when none is in office.
+async fn corrections(config: &Config) -> anyhow::Result<(Vec<Lesson>, Option<VersionRow>)> {
+    let db = Db::open(&config.database, config.connections).await?;
+    let mut tx = db.read().await?;
+    let office = store::in_office(&mut tx).await?;
+    let up_to = office.as_ref().map_or(i64::MAX, |office| office.learned_to);
+    let rows = store::corrected(&mut tx, up_to, CORRECTIONS_MAX).await?;
+    Ok((lessons(&rows), office))
 }
 
 /// Prints how well the judge does on voices that it did not read: the fixed regression set, the part of it that nobody
@@ -131,7 +131,7 @@ pub fn report(place: &Place, cross: CrossValidation) -> anyhow::Result<ExitCode>
         UNREAD.join(" och ")
     );
     if cross == CrossValidation::Yes {
-        println!("\nKorsprov över alla röster:\n\n{}", cross_validated(&lexicon, &lessons()).text());
+        println!("\nKorsprov över alla röster:\n\n{}", cross_validated(&lexicon, &seed::lessons()).text());
     } else {
         println!("Kör det med --cross-validate.");
     }
@@ -153,26 +153,30 @@ impl From<bool> for CrossValidation {
     }
 }
 
-fn as_json(id: &Value, verdict: &Classification) -> Value {
-    serde_json::json!({
-        "id": id, "relevant": verdict.relevance, "topic": verdict.topic, "intent": verdict.intent, "also": verdict.also,
-        "sentiment": verdict.sentiment, "urgency": verdict.urgency, "language": verdict.language, "flags": verdict.flags,
-        "confidence": verdict.confidence, "unsure": verdict.unsure, "because": verdict.because,
-    })
-}
-
-fn as_text(verdict: &Classification) -> String {
+fn as_text(judge: &Judge, verdict: &Classification) -> String {
     let about = match verdict.relevance {
         Relevance::Yes => "om oss",
         Relevance::Review => "kanske om oss",
         Relevance::No => "inte om oss",
     };
-    format!(
-        "  {about}; {}; {}; {}; brådska {}\n    {}",
-        verdict.topic,
+    let topics = judge.lexicon().topics();
+    let topic = topics.iter().find(|(slug, _)| *slug == verdict.topic).map_or(verdict.topic.as_str(), |(_, name)| name);
+    let unsure: Vec<String> = verdict
+        .unsure
+        .iter()
+        .filter_map(|unsure| Question::from_slug(unsure))
+        .map(|question| question.swedish().to_lowercase())
+        .collect();
+    let mut said = vec![format!(
+        "  {about}; {topic}; {}; ton {}; brådska {}",
         verdict.intent.swedish(),
-        verdict.sentiment.swedish(),
+        verdict.sentiment.swedish().to_lowercase(),
         verdict.urgency.swedish().to_lowercase(),
-        verdict.because.join("\n    ")
-    )
+    )];
+    if !unsure.is_empty() {
+        said.push(format!("    Osäker på: {}", unsure.join(", ")));
+    }
+    said.extend(verdict.flags.iter().map(|flag| format!("    Obs: {}", flag.swedish())));
+    said.extend(verdict.because.iter().map(|because| format!("    {because}")));
+    said.join("\n")
 }

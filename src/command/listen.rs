@@ -1,21 +1,16 @@
 //! `lyhord match`: whether lines are about us, by the configuration's rules or by one under trial.
 
-use std::io::{BufRead, Write};
 use std::process::ExitCode;
 
-use super::{FOUND_WRONG, Place};
+use super::{FOUND_WRONG, Place, lines};
 use crate::config::Config;
 use crate::config_or_leave;
 use crate::db::Db;
 use crate::mention::trial;
-use crate::mention::watch::{Scratch, compile};
+use crate::mention::watch::{Scratch, Watch, compile};
 use crate::mention::words::Words;
 use crate::mention::{self, Heard, Hearing, Relevance};
-
-/// How many of the latest mentions a rule is tried on.
-const HISTORY: i64 = 20_000;
-/// How many matches are shown.
-const SAMPLES: usize = 10;
+use crate::web::trial::{JUDGED, TRIED_ON, Tried, attempt, line};
 
 /// Reads standard input to its end, or tries the rule over what is kept.
 ///
@@ -24,14 +19,13 @@ const SAMPLES: usize = 10;
 pub async fn run(place: &Place, json: bool, rule: Option<&str>, history: bool) -> anyhow::Result<ExitCode> {
     let config = config_or_leave!(place);
     match rule {
-        Some(rule) if history => over_history(&config, rule).await,
+        Some(rule) if history => over_history(&config, rule, json).await,
         Some(rule) => match trial::attempt(&config.words, rule, &[]) {
             Ok(tried) => {
                 eprintln!("{}\n{}", tried.query, tried.reading);
-                let words = alone(&config.words, rule);
-                stream(&compile(&words), json)
+                stream(&compile(&alone(&config.words, rule)), json)
             }
-            Err(fault) => Ok(refuse(rule, &fault.to_string())),
+            Err(fault) => Ok(refuse(rule, &fault)),
         },
         None => stream(&compile(&config.words), json),
     }
@@ -42,69 +36,74 @@ fn alone(words: &Words, rule: &str) -> Words {
         .map_or_else(|_| words.clone(), |query| Words { rules: vec![mention::trial::alone(&query)], ..words.clone() })
 }
 
-fn refuse(rule: &str, fault: &str) -> ExitCode {
-    eprintln!("{rule}\n{fault}");
+fn refuse(rule: &str, fault: &mention::query::Fault) -> ExitCode {
+    eprintln!("{}", fault.pointed(rule));
     ExitCode::from(FOUND_WRONG)
 }
 
-fn stream(watch: &mention::watch::Watch, json: bool) -> anyhow::Result<ExitCode> {
+fn stream(watch: &Watch, json: bool) -> anyhow::Result<ExitCode> {
     let mut scratch = Scratch::default();
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    for line in std::io::stdin().lock().lines() {
-        let line = line?;
-        if line.trim().is_empty() {
-            continue;
-        }
+    lines::answer_each(|line| {
         if json {
-            writeln!(out, "{}", trial::answer(watch, &line, &mut scratch))?;
-        } else {
-            let hearing = watch.hear_with(&Heard { text: &line, ..Heard::default() }, &mut scratch);
-            writeln!(out, "{}", readable(&hearing, &line))?;
+            return trial::answer(watch, line, &mut scratch)
+                .map_err(|fault| format!("{fault}; expected {{\"id\", \"text\", \"channel\", \"source\", \"lang\"}}"));
         }
-    }
-    out.flush()?;
-    Ok(ExitCode::SUCCESS)
+        let hearing = watch.hear_with(&Heard { text: line, ..Heard::default() }, &mut scratch);
+        Ok(readable(&hearing, line))
+    })
 }
 
 fn readable(hearing: &Hearing, line: &str) -> String {
     let said = match hearing.relevance {
-        Relevance::Yes => "ja   ",
+        Relevance::Yes => "ja    ",
         Relevance::Review => "kanske",
-        Relevance::No => "nej  ",
+        Relevance::No => "nej   ",
     };
-    format!("{said} {:.2}  {line}\n        {}", hearing.score, hearing.because.join("; "))
+    let because =
+        if hearing.because.is_empty() { "ingen regel hör det".to_owned() } else { hearing.because.join("; ") };
+    let rules = if hearing.rules.is_empty() { String::new() } else { format!(" [{}]", hearing.rules.join(", ")) };
+    format!("{said} {:.2}  {line}\n              {because}{rules}", hearing.score)
 }
 
-async fn over_history(config: &Config, rule: &str) -> anyhow::Result<ExitCode> {
+/// What the page Bevakning says of the same rule.
+async fn over_history(config: &Config, rule: &str, json: bool) -> anyhow::Result<ExitCode> {
     let db = Db::open(&config.database, config.connections).await?;
     let mut tx = db.read().await?;
-    let kept = mention::store::latest(&mut tx, HISTORY).await?;
-    let posts: Vec<Heard<'_>> = kept
-        .iter()
-        .map(|kept| Heard {
-            title: kept.title.as_deref().unwrap_or_default(),
-            text: &kept.body,
-            channel: &kept.channel,
-            language: kept.language.as_deref().unwrap_or_default(),
-            site: &kept.site,
-            kind: &kept.kind,
-            source: "",
-        })
-        .collect();
-    match trial::attempt(&config.words, rule, &posts) {
+    let texts = mention::store::texts(&mut tx, TRIED_ON).await?;
+    let told = crate::audit::store::told_about_us(&mut tx, JUDGED).await?;
+    drop(tx);
+    match attempt(&config.words, rule, &texts, &told) {
         Ok(tried) => {
-            println!(
-                "{}\n{}\n{} av {} sparade omnämnanden träffas.",
-                tried.query,
-                tried.reading,
-                tried.matched.len(),
-                posts.len()
-            );
-            for (n, _) in tried.matched.iter().take(SAMPLES) {
-                println!("  {}", posts.get(*n).map(|post| post.text).unwrap_or_default());
-            }
+            println!("{}", if json { as_json(&tried).to_string() } else { as_text(&tried) });
             Ok(ExitCode::SUCCESS)
         }
-        Err(fault) => Ok(refuse(rule, &fault.to_string())),
+        Err(fault) => Ok(refuse(rule, &fault)),
     }
+}
+
+fn as_text(tried: &Tried) -> String {
+    let mut said = vec![
+        tried.query.clone(),
+        tried.reading.clone(),
+        format!("Hör {} av {} sparade omnämnanden.", tried.heard.some, tried.heard.of),
+        format!("Måste prövas på {} av dem.", tried.asked.some),
+    ];
+    said.push(match tried.right.told() {
+        Some(right) => format!("Människor har bedömt {} av träffarna: {} är om oss.", right.of, right.some),
+        None => "För få av träffarna är bedömda av människor för att visas (minst 5).".to_owned(),
+    });
+    if tried.veiled > 0 {
+        said.push(format!("{} av träffarna visas inte: skyddade, möjliga hot eller ännu inte bedömda.", tried.veiled));
+    }
+    said.extend(tried.samples.iter().map(|sample| format!("  {}", line(sample))));
+    said.join("\n")
+}
+
+fn as_json(tried: &Tried) -> serde_json::Value {
+    let judged = tried.right.told().map(|right| serde_json::json!({ "posts": right.of, "about_us": right.some }));
+    serde_json::json!({
+        "query": tried.query, "reading": tried.reading, "heard": tried.heard.some, "of": tried.heard.of,
+        "asked": tried.asked.some, "judged": judged, "veiled": tried.veiled,
+        "samples": tried.samples.iter().map(|sample| line(sample)).collect::<Vec<_>>(),
+    })
 }

@@ -15,6 +15,7 @@ pub mod import;
 pub mod invite;
 pub mod journal;
 pub mod judge;
+pub mod lines;
 pub mod listen;
 pub mod purge;
 pub mod remind;

@@ -16,6 +16,9 @@ use crate::{config_or_leave, jobs, queue, telemetry, web};
 /// How long a part that fell is left before it is begun again.
 const BEFORE_AGAIN: Duration = Duration::from_secs(2);
 
+/// How often it is looked which judge is in office, in case a bell was lost.
+const JUDGE_LOOK: Duration = Duration::from_mins(5);
+
 /// Which parts this process plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Roles {
@@ -133,6 +136,7 @@ pub async fn parts(
             }));
         }
     }
+    tasks.spawn(again("judge", Arc::clone(&app), stopped.clone(), heed_appointments));
     tasks.spawn(again("bells", Arc::clone(&app), stopped, |app| async move {
         app.db.hear_other_processes().await?;
         Ok(())
@@ -147,6 +151,18 @@ pub async fn parts(
     }
     app.db.close().await;
     Ok(())
+}
+
+/// Changes judge when another process or a page has appointed one.
+async fn heed_appointments(app: Arc<App>) -> anyhow::Result<()> {
+    let bell = app.db.signals().bell(jobs::refit_judge::JUDGE_BELL);
+    loop {
+        app.heed_appointment().await?;
+        tokio::select! {
+            () = bell.notified() => {}
+            () = tokio::time::sleep(JUDGE_LOOK) => {}
+        }
+    }
 }
 
 /// Tells services where to post, again and again until they have taken it.

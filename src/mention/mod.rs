@@ -16,6 +16,7 @@ pub mod query;
 mod query_parsing;
 mod query_pieces;
 pub mod query_reading;
+pub mod query_swedish;
 #[cfg(test)]
 mod query_tests;
 mod spelling;

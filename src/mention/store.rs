@@ -5,6 +5,8 @@ use crate::db::{Engine, Tx, listed};
 use crate::id::{CaseId, ClassificationId, MentionId, SourceId};
 use crate::on;
 
+use super::Heard;
+
 /// A post about us, as it is kept.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Mention {
@@ -287,13 +289,58 @@ pub async fn waiting(tx: &mut Tx) -> sqlx::Result<i64> {
     on!(tx, c => sqlx::query_scalar("select count(*) from mentions where classification_id is null").fetch_one(c).await)
 }
 
-/// The texts of the latest mentions, for trying a watch rule on them: `(title, text, channel, site, language)`.
+/// A mention as a watch rule hears it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Text {
+    /// Its number.
+    pub id: MentionId,
+    /// Headline.
+    pub title: Option<String>,
+    /// Plain text.
+    pub body: String,
+    /// The channel's slug.
+    pub channel: String,
+    /// The source's key.
+    pub source: String,
+    /// Language tag.
+    pub language: Option<String>,
+    /// Host name of its address.
+    pub site: String,
+    /// Slug of the kind of post.
+    pub kind: String,
+    /// True when it is not for a list: a possible threat, a matter that may be secret, or not judged yet.
+    pub veiled: bool,
+}
+
+impl Text {
+    /// The same for the rules.
+    #[must_use]
+    pub fn heard(&self) -> Heard<'_> {
+        Heard {
+            title: self.title.as_deref().unwrap_or_default(),
+            text: &self.body,
+            channel: &self.channel,
+            source: &self.source,
+            language: self.language.as_deref().unwrap_or_default(),
+            site: &self.site,
+            kind: &self.kind,
+        }
+    }
+}
+
+/// The latest mentions whose words are kept, for trying a watch rule on them; newest first.
 ///
 /// # Errors
 /// What the database says.
-pub async fn latest(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<Mention>> {
-    let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS} from mentions m order by m.id desc limit $1"));
-    on!(tx, c => sqlx::query_as(sql).bind(limit).fetch_all(c).await)
+pub async fn texts(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<Text>> {
+    on!(tx, c => sqlx::query_as(
+        "select m.id, m.title, m.body, m.channel, s.key as source, m.language, m.site, m.kind,
+           (j.id is null or j.intent = 'hot-hat' or exists (
+             select 1 from case_mentions cm join cases k on k.id = cm.case_id
+             where cm.mention_id = m.id and (k.restricted or k.protected))) as veiled
+         from mentions m join sources s on s.id = m.source_id left join classifications j on j.id = m.classification_id
+         where m.body <> '' order by m.id desc limit $1")
+        .bind(limit).fetch_all(c).await)
 }
 
 /// Deletes mentions that never became a case and were stored before `before`; returns how many.

@@ -4,19 +4,25 @@ use super::query::{Fault, Query};
 use super::query_reading::reading;
 use super::watch::{Scratch, Watch, compile};
 use super::words::{self, Rule, Sign, Words};
-use super::{Heard, Hearing};
+use super::{Heard, Hearing, Relevance, Span};
 
-/// What `lyhord match` reads: a JSON object with these fields, all but `text` optional, or else the line is the text.
-#[derive(Debug, Default, serde::Deserialize)]
-#[serde(default)]
+/// What `lyhord match --json` reads: a JSON object with these fields, all but `text` optional.
+#[derive(Debug, serde::Deserialize)]
 struct Line {
+    #[serde(default)]
     id: Option<serde_json::Value>,
+    #[serde(default)]
     title: String,
     text: String,
+    #[serde(default)]
     channel: String,
+    #[serde(default)]
     source: String,
-    language: String,
+    #[serde(default, alias = "language")]
+    lang: String,
+    #[serde(default)]
     site: String,
+    #[serde(default)]
     kind: String,
 }
 
@@ -24,28 +30,40 @@ struct Line {
 struct Answer<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<serde_json::Value>,
-    #[serde(flatten)]
-    hearing: &'a Hearing,
+    relevant: Relevance,
+    score: f64,
+    rules: &'a [String],
+    words: &'a [Span],
+    places: &'a [String],
+    because: &'a [String],
 }
 
-/// One line in, one JSON object out: `relevance` yes, review or no, `score`, `rules`, `words`, `places`, `because`; and
-/// `id` as it came.
-#[must_use]
-pub fn answer(watch: &Watch, line: &str, scratch: &mut Scratch) -> String {
-    let trimmed = line.trim();
-    let parsed: Option<Line> = trimmed.starts_with('{').then(|| serde_json::from_str(trimmed).ok()).flatten();
-    let line = parsed.unwrap_or_else(|| Line { text: trimmed.to_owned(), ..Line::default() });
+/// One JSON object in, one out: `relevant` yes, review or no, `score`, `rules`, `words`, `places`, `because`; and `id` as
+/// it came.
+///
+/// # Errors
+/// When the line is not such an object.
+pub fn answer(watch: &Watch, line: &str, scratch: &mut Scratch) -> Result<String, serde_json::Error> {
+    let line: Line = serde_json::from_str(line)?;
     let heard = Heard {
         title: &line.title,
         text: &line.text,
         channel: &line.channel,
         source: &line.source,
-        language: &line.language,
+        language: &line.lang,
         site: &line.site,
         kind: &line.kind,
     };
     let hearing = watch.hear_with(&heard, scratch);
-    serde_json::to_string(&Answer { id: line.id, hearing: &hearing }).unwrap_or_default()
+    serde_json::to_string(&Answer {
+        id: line.id,
+        relevant: hearing.relevance,
+        score: hearing.score,
+        rules: &hearing.rules,
+        words: &hearing.words,
+        places: &hearing.places,
+        because: &hearing.because,
+    })
 }
 
 /// A query under trial: what it means, and which of some posts it would match.
@@ -90,9 +108,9 @@ mod tests {
         let text = "Fick brunt vatten i kranen i Nodinge imorse";
         let line = serde_json::json!({ "id": 4, "text": text, "label": "SANN" }).to_string();
         let mut scratch = Scratch::default();
-        let answer: serde_json::Value = serde_json::from_str(&answer(&watch, &line, &mut scratch)).unwrap();
+        let answer: serde_json::Value = serde_json::from_str(&answer(&watch, &line, &mut scratch).unwrap()).unwrap();
         assert_eq!(
-            (&answer["id"], &answer["relevance"], &answer["places"][0]),
+            (&answer["id"], &answer["relevant"], &answer["places"][0]),
             (&4.into(), &"yes".into(), &"Nödinge".into())
         );
         let words: Vec<&str> = answer["words"]
@@ -108,11 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_line_is_a_text() {
+    fn what_is_no_object_with_a_text_has_no_answer() {
         let watch = compile(&ale_words());
         let mut scratch = Scratch::default();
-        assert!(answer(&watch, "Ale kommun svarar inte", &mut scratch).contains("\"relevance\":\"yes\""));
-        assert!(answer(&watch, "{ trasig json om pale ale", &mut scratch).contains("\"relevance\":\"no\""));
+        for line in ["{ trasig json om pale ale", "Ale kommun svarar inte", "{\"id\":1}", "[]", "{\"text\":7}"] {
+            assert!(answer(&watch, line, &mut scratch).is_err(), "{line}");
+        }
+        let polish = r#"{"text":"Czy w Ale jest przedszkole","lang":"pl"}"#;
+        assert!(answer(&watch, polish, &mut scratch).is_ok());
     }
 
     #[test]

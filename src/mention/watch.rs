@@ -85,8 +85,9 @@ impl Watch {
         self.rules.get(number as usize).map_or("", |rule| &rule.name)
     }
 
-    /// Which rules match: their numbers end up in `scratch`. Most posts cost one look at each of their words.
-    pub fn matching(&self, heard: &Heard<'_>, scratch: &mut Scratch) {
+    /// Which rules have to be asked about a post, because a word or a field that wakes them is there: their numbers end
+    /// up in `scratch`. How often a rule is asked is what it costs.
+    pub fn woken(&self, heard: &Heard<'_>, scratch: &mut Scratch) {
         scratch.forget();
         scratch.tokens.clear();
         if self.by_field.is_empty() && !self.stirs(heard.title) && !self.stirs(heard.text) {
@@ -111,6 +112,11 @@ impl Watch {
             scratch.rules.sort_unstable();
             scratch.rules.dedup();
         }
+    }
+
+    /// Which rules match: their numbers end up in `scratch`. Most posts cost one look at each of their words.
+    pub fn matching(&self, heard: &Heard<'_>, scratch: &mut Scratch) {
+        self.woken(heard, scratch);
         if scratch.rules.is_empty() {
             scratch.hits.clear();
             return;

@@ -105,8 +105,11 @@ pub async fn correct(
     put_correction(tx, &new, now).await?;
     let body = json!({
         "question": question.slug(), "was": was, "became": label, "rerouted": rejudged.reroute,
-        "closed": state == CaseState::Dismissed && act.state != state,
     });
+    if state == CaseState::Dismissed && act.state != state {
+        let reason = json!({ "reason": DismissReason::NotAboutUs.slug() });
+        act.tell(tx, "case.dismissed", reason, state).await?;
+    }
     act.tell(tx, "classification.corrected", body, state).await
 }
 

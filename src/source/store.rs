@@ -219,6 +219,17 @@ pub async fn tally(tx: &mut Tx, day: &str, subject: &str, what: &str, n: i64) ->
         .bind(day).bind(subject).bind(what).bind(n).execute(c).await.map(|_| ()))
 }
 
+/// What each watch rule has heard, day by day, from a day on: `(day, rule, how many)`.
+///
+/// # Errors
+/// What the database says.
+pub async fn heard_by_rule(tx: &mut Tx, from: &str, to: &str) -> sqlx::Result<Vec<(String, String, i64)>> {
+    on!(tx, c => sqlx::query_as(
+        "select day, substr(subject, 6), n from tallies
+         where day >= $1 and day <= $2 and what = 'heard' and substr(subject, 1, 5) = 'rule:' order by day, subject")
+        .bind(from).bind(to).fetch_all(c).await)
+}
+
 /// A day's counts.
 ///
 /// # Errors

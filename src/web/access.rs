@@ -27,6 +27,8 @@ const READERS: Who = Who::Only(&[Role::Communicator, Role::Staff, Role::Chief]);
 const WATCHERS: Who = Who::Only(&[Role::Communicator, Role::Chief, Role::Admin]);
 /// Those who follow up; staff see their own unit there.
 const FOLLOWERS: Who = Who::Only(&[Role::Chief, Role::Staff, Role::Communicator]);
+/// Those who look after the watch rules and the judge; they see samples of posts, so not one who only keeps the system.
+const RULERS: Who = Who::Only(&[Role::Communicator, Role::Chief]);
 /// Those who may read the journal.
 const AUDITORS: Who = Who::Only(&[Role::Chief, Role::Admin]);
 
@@ -66,6 +68,9 @@ pub const TABLE: &[(Method, &str, Who)] = &[
     (Method::GET, "/organisation", Who::SignedIn),
     (Method::GET, "/vem-far-det", Who::SignedIn),
     (Method::POST, "/vem-far-det", Who::SignedIn),
+    (Method::GET, "/bevakning", RULERS),
+    (Method::GET, "/bevakning/bedomaren", RULERS),
+    (Method::POST, "/bevakning/bedomaren/{id}", RULERS),
     (Method::GET, "/kallor", WATCHERS),
     (Method::GET, "/kallor/uppsikt", WATCHERS),
     (Method::GET, "/kallor/uppsikt.csv", WATCHERS),

@@ -48,9 +48,18 @@ pub struct Asked {
 
 /// A stretch of a post, with or without a mark.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Piece {
-    marked: bool,
-    text: String,
+pub struct Piece {
+    /// A reason points at it.
+    pub marked: bool,
+    /// Its words.
+    pub text: String,
+}
+
+impl Piece {
+    /// A stretch without a mark.
+    pub(super) fn plain(text: &str) -> Self {
+        Self { marked: false, text: text.to_owned() }
+    }
 }
 
 /// A post of the thread.

@@ -100,6 +100,15 @@ fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, 
         "silence.lifted" => format!("{who} hävde tystnaden"),
         "source.read_now" => format!("{who} bad att en källa läses nu"),
         "retention.purged" => format!("Gallring verkställd enligt {}", text("decision").unwrap_or("beslut")),
+        "judge.learned" => match text("state") {
+            Some("in-office") => "Bedömaren lärde sig av rättelser och en ny version är i tjänst".to_owned(),
+            Some("waiting") => "Bedömaren lärde sig av rättelser; den nya versionen väntar på beslut".to_owned(),
+            _ => "Bedömaren lärde sig av rättelser men blev sämre, så den förra är kvar".to_owned(),
+        },
+        "judge.appointed" => {
+            let number = body.get("number").and_then(Value::as_i64).unwrap_or_default();
+            format!("{who} satte bedömarens version {number} i tjänst")
+        }
         "classification.corrected" => corrected(who, text("question"), text("was"), text("became"), organisation),
         _ => coordination(actor, kind, body, organisation, now).unwrap_or_else(|| family(kind, who)),
     }

@@ -35,8 +35,8 @@ mod health;
 mod history;
 mod inbox;
 mod journal_page;
+mod judge_page;
 mod judgement;
-pub mod mask;
 mod my_voices;
 mod organisation_page;
 pub mod password;
@@ -50,10 +50,13 @@ mod sources;
 pub mod store;
 pub mod supervision;
 pub mod throttle;
+pub mod trial;
 mod visitor;
+mod watch_rules;
 mod who_gets;
 mod words;
 
+pub use crate::classification::mask;
 pub use fault::Fault;
 
 /// What the pages are given. The only place in the room that reads [`App`].
@@ -161,6 +164,9 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/min-profil/rost", post(my_voices::act))
         .route("/min-profil/franvaro", post(profile::absence))
         .route("/min-profil/tillbaka", post(profile::back_again))
+        .route("/bevakning", get(watch_rules::show))
+        .route("/bevakning/bedomaren", get(judge_page::show))
+        .route("/bevakning/bedomaren/{id}", post(judge_page::appoint))
         .route("/min-profil/tyst", post(profile::silence))
         .route("/min-profil/ljud", post(profile::sound))
         .route("/chattar", get(chats::show))

@@ -27,7 +27,7 @@ const RANKS: [&[&str]; 18] = [
 ];
 
 /// Files of the rooms that may wait, ask or store: adapters. Every other file of a room is pure.
-const ADAPTERS: [&str; 21] = [
+const ADAPTERS: [&str; 22] = [
     "store.rs",
     "telegram.rs",
     "terminal.rs",
@@ -42,6 +42,7 @@ const ADAPTERS: [&str; 21] = [
     "feed_source.rs",
     "bluesky_account.rs",
     "mastodon_source.rs",
+    "external.rs",
     "acts.rs",
     "response/press.rs",
     "bucket.rs",

@@ -222,7 +222,8 @@ async fn a_post_is_kept_once_and_joined_to_those_that_say_the_same() {
         mention::store::settle(&mut tx, &[first], NOW).await.unwrap();
         assert!(mention::store::unsettled(&mut tx, 9).await.unwrap().is_empty());
         assert_eq!(mention::store::find(&mut tx, first).await.unwrap().unwrap().body, "brunt vatten i Nol");
-        assert_eq!(mention::store::latest(&mut tx, 1).await.unwrap()[0].id, second);
+        let texts = mention::store::texts(&mut tx, 1).await.unwrap();
+        assert_eq!((texts[0].id, texts[0].source.as_str(), texts[0].veiled), (second, "alekuriren", true));
         assert_eq!(mention::store::purge_without_case(&mut tx, later(1), 9).await.unwrap(), 1);
         assert!(mention::store::find(&mut tx, first).await.unwrap().is_none());
         tx.commit().await.unwrap();
@@ -554,6 +555,94 @@ async fn a_correction_is_an_example_and_sends_the_case_on_its_way_again() {
         assert_eq!(case::store::first_unassigned(&mut tx).await.unwrap(), None, "what is taken stays");
         let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
         assert_eq!((row.topic.as_str(), row.protected), ("skola", true), "another change leaves the judgement be");
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn versions_of_the_judge_are_kept_with_their_numbers_and_one_is_in_office() {
+    use classification::store;
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        assert_eq!(store::in_office(&mut tx).await.unwrap(), None);
+        assert_eq!(
+            (store::newest_good(&mut tx).await.unwrap(), store::learned_to(&mut tx, "b").await.unwrap()),
+            (0, 0)
+        );
+        let new = |hash, model, learned_to, state| store::NewVersion {
+            hash,
+            basis: "b",
+            model,
+            figures: "{}",
+            figures_before: None,
+            corrections: 3,
+            learned_to,
+            learned: "{}",
+            state,
+            because: "därför",
+        };
+        assert_eq!(store::put_version(&mut tx, &new("h1", None, 0, "in-office"), NOW).await.unwrap(), 1);
+        assert_eq!(store::put_version(&mut tx, &new("h2", Some(b"modell"), 7, "waiting"), NOW).await.unwrap(), 2);
+        assert_eq!(store::put_version(&mut tx, &new("h3", None, 8, "refused"), NOW).await.unwrap(), 3);
+        assert_eq!(store::newest_good(&mut tx).await.unwrap(), 2);
+        assert_eq!(store::learned_to(&mut tx, "b").await.unwrap(), 8, "what was refused is not tried again at once");
+        assert_eq!(store::learned_to(&mut tx, "annan").await.unwrap(), 0);
+        assert_eq!(store::shipped_version(&mut tx, "b").await.unwrap().unwrap().number, 1);
+        store::stand(&mut tx, 1, "retired", "karin", later(1)).await.unwrap();
+        store::stand(&mut tx, 2, "in-office", "karin", later(1)).await.unwrap();
+        let office = store::in_office(&mut tx).await.unwrap().unwrap();
+        assert_eq!((office.number, office.kept, office.stands_by.as_str()), (2, true, "karin"));
+        assert_eq!(store::model_of(&mut tx, 2).await.unwrap().as_deref(), Some(&b"modell"[..]));
+        assert_eq!(store::model_of(&mut tx, 1).await.unwrap(), None);
+        store::put_version(&mut tx, &new("h4", Some(b"m4"), 9, "retired"), NOW).await.unwrap();
+        store::put_version(&mut tx, &new("h5", Some(b"m5"), 9, "retired"), NOW).await.unwrap();
+        assert_eq!(store::forget_models(&mut tx, 1).await.unwrap(), 1, "the newest and the one in office keep theirs");
+        let kept: Vec<(i64, bool)> =
+            store::versions(&mut tx, i64::MAX, 9).await.unwrap().iter().map(|row| (row.number, row.kept)).collect();
+        assert_eq!(kept, [(5, true), (4, false), (3, false), (2, true), (1, false)]);
+        assert_eq!(store::versions(&mut tx, 3, 1).await.unwrap().len(), 1);
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_have_said_is_about_us_or_not_is_counted_by_their_last_word() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let mut told = Vec::new();
+        for (n, state, outcome) in
+            [("p1", "answered", None), ("p2", "dismissed", Some("not-about-us")), ("p3", "answered", None)]
+        {
+            let id = an_assigned_case(&mut tx, n, "Brunt vatten", later(60)).await;
+            let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
+            let change = Change { state: Some(state), closed_at: Some(later(30)), outcome, ..Change::default() };
+            assert!(case::store::change(&mut tx, id, row.revision, &change, later(30)).await.unwrap());
+            told.push(row.mention_id);
+        }
+        let correct = |became| classification::store::NewCorrection {
+            mention: told[2],
+            case: None,
+            question: "relevance",
+            was: "yes",
+            became,
+            reason: None,
+            made_by: "karin",
+        };
+        for became in ["yes", "no"] {
+            classification::store::put_correction(&mut tx, &correct(became), NOW).await.unwrap();
+        }
+        let found = audit::store::told_about_us(&mut tx, 9).await.unwrap();
+        let found: Vec<(MentionId, bool)> = found.iter().map(|one| (one.text.id, one.about_us)).collect();
+        assert_eq!(found, [(told[0], true), (told[1], false), (told[2], false)]);
+        source::store::tally(&mut tx, "2026-11-23", "rule:Ale", "heard", 2).await.unwrap();
+        source::store::tally(&mut tx, "2026-11-23", "source:x", "heard", 5).await.unwrap();
+        source::store::tally(&mut tx, "2026-10-01", "rule:Ale", "heard", 9).await.unwrap();
+        assert_eq!(
+            source::store::heard_by_rule(&mut tx, "2026-11-01", "2026-11-30").await.unwrap(),
+            [("2026-11-23".to_owned(), "Ale".to_owned(), 2)]
+        );
         tx.commit().await.unwrap();
     })
     .await;

@@ -162,3 +162,162 @@ async fn the_answer_to_a_like_question_is_one_click_from_the_draft() {
     let other = browser.get(&format!("/arende/{case}?utkast={secret}")).await.body;
     assert!(!other.contains("Hemligt svar"), "only what is shown as similar can be copied");
 }
+
+/// A hundredth of the seed: enough to train on, and done in a moment without optimisation.
+fn few() -> Vec<lyhord::classification::train::Lesson> {
+    lyhord::classification::seed::lessons().into_iter().step_by(110).collect()
+}
+
+/// A house whose judge learns from a small seed.
+async fn school() -> House {
+    let mut house = house().await;
+    std::sync::Arc::get_mut(&mut house.app).unwrap().seed = few;
+    house
+}
+
+async fn office(house: &House) -> Option<lyhord::classification::store::VersionRow> {
+    let mut tx = house.app.db.read().await.unwrap();
+    lyhord::classification::store::in_office(&mut tx).await.unwrap()
+}
+
+async fn correct_one(house: &House, text: &str, topic: &str) {
+    let case = judged_case(house, Told { text, ..Told::default() }).await;
+    let done = house.browser(COMMUNICATOR).await.post(&format!("/arende/{case}/ratta"), &right("topic", topic)).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_judge_learns_from_corrections_and_one_can_go_back() {
+    let house = school().await;
+    let shipped = house.app.judge().model().unwrap().version().to_owned();
+    correct_one(&house, "Gungan i Kvarnparken är trasig", "kultur-fritid").await;
+    let mut tx = house.app.db.read().await.unwrap();
+    let (due, _) = jobs::refit_judge::next(&house.app, &mut tx).await.unwrap().unwrap();
+    assert_eq!(due, house.now().plus(std::time::Duration::from_mins(10)), "one who corrects is let finish");
+    drop(tx);
+    jobs::refit_judge::run(&house.app, due).await.unwrap();
+    let learned = office(&house).await.unwrap();
+    assert_eq!((learned.number, learned.corrections, learned.state.as_str()), (2, 1, "in-office"));
+    assert_eq!(house.app.judge().model().unwrap().version(), learned.hash, "it judges from now on");
+    assert_ne!(learned.hash, shipped);
+    jobs::refit_judge::run(&house.app, due).await.unwrap();
+    assert_eq!(office(&house).await.unwrap().number, 2, "what is learned is not learned again");
+
+    // The same corrections give the same bytes, on any machine and in any process.
+    let mut tx = house.app.db.read().await.unwrap();
+    let rows = lyhord::classification::store::corrected(&mut tx, learned.learned_to, 99).await.unwrap();
+    let bytes = lyhord::classification::store::model_of(&mut tx, 2).await.unwrap().unwrap();
+    drop(tx);
+    let lessons = lyhord::classification::correction::lessons(&rows);
+    let again = lyhord::classification::refit::learned(house.app.judge().lexicon(), &few(), &lessons);
+    assert_eq!(again.model.bytes(), bytes);
+
+    let mut browser = house.browser(COMMUNICATOR).await;
+    let page = browser.get("/bevakning/bedomaren").await.body;
+    assert!(page.contains("Version 2 är i tjänst") && page.contains("lärt sig av 1 rättelse"), "{page}");
+    assert!(page.contains("aria-label=\"Sätt version 1 i tjänst\"") && !page.contains("Sätt version 2"));
+    assert!(page.contains("rätt") && page.contains("Hot som hörs"), "figures stand with their base");
+    assert_eq!(browser.post("/bevakning/bedomaren/7", &[]).await.status, StatusCode::NOT_FOUND);
+    let back = browser.post("/bevakning/bedomaren/1", &[]).await;
+    assert_eq!((back.status, back.to.as_str()), (StatusCode::SEE_OTHER, "/bevakning/bedomaren?sagt=bedomare"));
+    assert_eq!(house.app.judge().model().unwrap().version(), shipped, "the one before judges again");
+    correct_one(&house, "Simhallen luktar klor", "kultur-fritid").await;
+    jobs::refit_judge::run(&house.app, house.now()).await.unwrap();
+    assert_eq!(office(&house).await.unwrap().number, 1, "what a human decided is not undone by a machine");
+    let page = browser.get("/bevakning/bedomaren").await.body;
+    assert!(page.contains("Väntar på beslut") && page.contains("Sätt version 3 i tjänst"), "{page}");
+    let journal = house.browser(CHIEF).await.get("/journal").await.body;
+    assert!(
+        journal.contains("satte bedömarens version 1 i tjänst") && journal.contains("väntar på beslut"),
+        "{journal}"
+    );
+
+    // Another process finds the same judge in office.
+    browser.post("/bevakning/bedomaren/2", &[]).await;
+    let config = crate::running::config(
+        "[municipality]\nname = \"Ale\"\ncontact = \"x\"\nbase_url = \"http://localhost/\"\n",
+        "",
+        &house.app.config.database,
+    );
+    let other = App::open(config, lyhord::clock::Clock::manual(house.now())).await.unwrap();
+    assert_eq!(other.judge().model().unwrap().version(), learned.hash);
+    browser.post("/bevakning/bedomaren/1", &[]).await;
+    other.heed_appointment().await.unwrap();
+    assert_eq!(other.judge().model().unwrap().version(), shipped);
+}
+
+#[tokio::test]
+async fn a_rule_is_tried_on_what_is_kept_before_it_is_written() {
+    let house = house().await;
+    for n in 0..6 {
+        let text = format!("Rektorn Anna Lindgren svarar inte om skolan i Nol {n}");
+        judged_case(&house, Told { text: &text, ..Told::default() }).await;
+    }
+    judged_case(&house, Told { text: "Skolan i Nol ska brinna", restricted: true, ..Told::default() }).await;
+    let mut browser = house.browser(COMMUNICATOR).await;
+    let page = browser.get("/bevakning?prov=skola%7E+NEAR%2F3+nol").await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.contains("7 av 7") && page.body.contains("<mark>skolan</mark>"), "{}", page.body);
+    assert!(page.body.contains("[namn]") && !page.body.contains("Lindgren") && !page.body.contains("brinna"));
+    assert!(page.body.contains("för få bedömda") && page.body.contains("1 av träffarna visas inte"));
+    assert!(page.body.len() < 60_000, "a page is under 60 KB: {}", page.body.len());
+
+    let fault = browser.get("/bevakning?prov=skola+AND+%28nol").await.body;
+    let pointed = between(&fault, "class=\"pointed\">", "</pre>").unwrap();
+    assert!(pointed.contains("skola AND (nol\n") && pointed.contains('^'), "{pointed}");
+    assert!(pointed.contains("den här parentesen stängs aldrig"), "{pointed}");
+    let person = browser.get("/bevakning?prov=%22Anna+Svensson%22+AND+ale").await.body;
+    assert!(person.contains("REF-01") && person.contains("aldrig människor"), "the reason is shown");
+    let markup = browser.get("/bevakning?prov=%3Cscript%3Ealert").await.body;
+    assert!(!markup.contains("<script>alert"));
+}
+
+#[tokio::test]
+async fn a_rule_is_told_by_what_people_have_said_and_nothing_under_five() {
+    let house = house().await;
+    let mut browser = house.browser(COMMUNICATOR).await;
+    let before = browser.get("/bevakning").await.body;
+    assert!(before.contains("för få bedömda (minst 5)") && before.contains("Träffar inlägg som innehåller"));
+    let mut water = house.browser(OF_WATER).await;
+    for n in 0..6 {
+        let text = format!("Ale kommun, när lagas lampa {n}?");
+        let case = judged_case(&house, Told { text: &text, ..Told::default() }).await;
+        let path = format!("/arende/{case}");
+        if n == 0 {
+            water.post(&format!("{path}/ratta"), &right("relevance", "no")).await;
+        } else {
+            water.post(&format!("{path}/svara"), &[("svar", "I morgon."), ("lank", "")]).await;
+        }
+    }
+    let mut tx = house.app.db.write().await.unwrap();
+    lyhord::source::store::tally(&mut tx, "2026-11-22", "rule:Ale kommun", "heard", 4).await.unwrap();
+    tx.commit().await.unwrap();
+    let page = browser.get("/bevakning").await.body;
+    let rule = between(&page, "<h2>Ale kommun</h2>", "</article>").unwrap();
+    assert!(rule.contains("5 av 6 (83\u{a0}%) bedömda träffar är om oss"), "{rule}");
+    assert!(rule.contains("5 av 5 (100\u{a0}%) inlägg om oss hör den"), "{rule}");
+    assert!(rule.contains("4 träffar") && rule.contains("som mest 4 på en dag") && rule.contains("6 av 6"), "{rule}");
+    assert!(page.len() < 60_000, "{}", page.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_judge_that_got_worse_is_refused_and_kept_as_a_try() {
+    let house = school().await;
+    correct_one(&house, "Gungan i Kvarnparken är trasig", "kultur-fritid").await;
+    jobs::refit_judge::run(&house.app, house.now()).await.unwrap();
+    let before = office(&house).await.unwrap();
+    // Somebody has made the numbers of the one in office better than any new one can be.
+    let figures = before.figures.replace("\"value\":0.", "\"value\":1.");
+    let mut tx = house.app.db.write().await.unwrap();
+    let sql = "update judge_versions set figures = $1 where number = $2";
+    lyhord::on!(tx, c => sqlx::query(sql).bind(&figures).bind(before.number).execute(c).await.map(|_| ())).unwrap();
+    tx.commit().await.unwrap();
+    correct_one(&house, "Simhallen luktar klor", "kultur-fritid").await;
+    jobs::refit_judge::run(&house.app, house.now()).await.unwrap();
+    assert_eq!(office(&house).await.unwrap().number, before.number, "the one in office stays");
+    let mut tx = house.app.db.read().await.unwrap();
+    let newest = lyhord::classification::store::versions(&mut tx, i64::MAX, 1).await.unwrap().remove(0);
+    assert_eq!((newest.state.as_str(), newest.kept, newest.corrections), ("refused", false, 2));
+    assert!(newest.because.contains("Sämre på kontrollmängden"), "{}", newest.because);
+    assert_eq!(house.app.judge().model().unwrap().version(), before.hash);
+}

@@ -7,8 +7,10 @@ mod channels;
 mod chats;
 mod contract;
 mod contract_desk;
+#[allow(clippy::large_futures, reason = "a journey is one future, and a test has room for it")]
 mod coordination;
 mod desk;
+mod external_judge;
 mod fake_bluesky;
 mod fake_feed;
 mod fake_links;
@@ -18,6 +20,7 @@ mod fake_mattermost;
 mod fake_slack;
 mod fake_telegram;
 mod harness;
+mod hostile;
 mod judgement_pages;
 mod kill;
 mod kill_stream;

@@ -126,6 +126,110 @@ fn imported_posts_are_kept_once_and_a_faulty_line_is_said_with_its_number() {
     assert!(dry.contains("Inget ärende väntar"), "{dry}");
 }
 
+/// Runs a command with lines on its standard input.
+fn with_lines(folder: &Path, arguments: &[&str], lines: &str) -> Output {
+    use std::io::Write as _;
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lyhord"))
+        .args(["--config", &folder.display().to_string()])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn objects(output: &Output) -> Vec<serde_json::Value> {
+    String::from_utf8_lossy(&output.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn lines_are_judged_in_order_and_a_faulty_one_is_said_with_its_number() {
+    let folder = shipped();
+    let posts = "{\"id\":1,\"text\":\"Brunt vatten i kranen i Nödinge?\",\"channel\":\"facebook-grupp\"}\n{\"id\":2}\n\
+        trasig\n{\"id\":4,\"text\":\"En kall pale ale på puben\",\"lang\":\"sv\"}\n";
+    for command in ["match", "classify"] {
+        let said = with_lines(folder.path(), &[command, "--json"], posts);
+        let answers = objects(&said);
+        assert_eq!(said.status.code(), Some(1), "{}", text(&said));
+        assert_eq!(answers.iter().map(|one| one["id"].as_i64()).collect::<Vec<_>>(), [Some(1), Some(4)]);
+        assert_eq!((answers[0]["relevant"].as_str(), answers[1]["relevant"].as_str()), (Some("yes"), Some("no")));
+        assert!(answers.iter().all(|one| one["because"].is_array()));
+        let errors = String::from_utf8_lossy(&said.stderr);
+        assert!(errors.contains("line 2: ") && errors.contains("line 3: ") && errors.contains("expected"), "{errors}");
+    }
+    let pairs = "{\"id\":1,\"a\":\"När plogas det i Nol?\",\"b\":\"När plogas det i Surte?\"}\nfel\n\
+        {\"id\":2,\"a\":\"Lampan är släckt\",\"b\":\"lampan är SLÄCKT!\"}\n";
+    let said = with_lines(folder.path(), &["similar", "--json"], pairs);
+    let same: Vec<_> = objects(&said).iter().map(|one| one["same"].as_bool()).collect();
+    assert_eq!((said.status.code(), same), (Some(1), vec![Some(false), Some(true)]), "{}", text(&said));
+}
+
+#[test]
+fn plain_lines_are_answered_in_readable_swedish() {
+    let folder = shipped();
+    let post = "Brunt vatten i kranen i Nödinge, är det farligt?\n\nEn pale ale på puben\n";
+    let heard = with_lines(folder.path(), &["match"], post);
+    let said = text(&heard);
+    assert!(heard.status.success() && said.starts_with("ja") && said.contains("\nnej"), "{said}");
+    let judged = with_lines(folder.path(), &["classify"], post);
+    let said = text(&judged);
+    assert!(judged.status.success() && said.contains("om oss; Vatten och avlopp; Fråga; ton"), "{said}");
+    let pair = with_lines(folder.path(), &["similar"], "När plogas det i Nol?\tNär plogas det i Surte?\nbara en\n");
+    let said = text(&pair);
+    assert!(pair.status.code() == Some(1) && said.contains("olika  0.") && said.contains("line 2: "), "{said}");
+}
+
+#[test]
+fn each_line_is_answered_before_the_next_one_is_written() {
+    use std::io::{BufRead as _, Write as _};
+    let folder = shipped();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lyhord"))
+        .args(["--config", &folder.path().display().to_string(), "match", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut to = child.stdin.take().unwrap();
+    let mut from = std::io::BufReader::new(child.stdout.take().unwrap());
+    for n in 0..3 {
+        writeln!(to, "{{\"id\":{n},\"text\":\"Ale kommun svarar inte\"}}").unwrap();
+        let mut answer = String::new();
+        from.read_line(&mut answer).unwrap();
+        assert!(answer.contains(&format!("\"id\":{n}")), "{answer}");
+    }
+    drop(to);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_rule_is_tried_over_history_and_a_faulty_one_is_pointed_at() {
+    let folder = shipped();
+    let file = folder.path().join("posts.ndjson");
+    let post = |id: u32, text: &str| {
+        format!("{{\"id\":\"{id}\",\"text\":\"{text}\",\"authored_at\":\"2026-11-20T08:00:00+01:00\"}}\n")
+    };
+    std::fs::write(&file, post(1, "Brunt vatten i kranen i Nödinge?") + &post(2, "Lampan i Alafors är släckt"))
+        .unwrap();
+    lyhord(folder.path(), &["import", &file.display().to_string()]);
+    let tried = lyhord(folder.path(), &["match", "--rule", "vatten AND nödinge", "--history"]);
+    let said = text(&tried);
+    assert!(tried.status.success() && said.contains("Hör 1 av 2 sparade omnämnanden."), "{said}");
+    assert!(said.contains("ännu inte bedömda") && !said.contains("kranen"), "what is not judged is not shown: {said}");
+    let json = lyhord(folder.path(), &["match", "--rule", "vatten", "--history", "--json"]);
+    assert_eq!((objects(&json)[0]["heard"].as_i64(), objects(&json)[0]["of"].as_i64()), (Some(1), Some(2)));
+    let wrong = lyhord(folder.path(), &["match", "--rule", "vatten AND (nol", "--history"]);
+    assert!(
+        wrong.status.code() == Some(1) && text(&wrong).contains('\n') && text(&wrong).contains('^'),
+        "{}",
+        text(&wrong)
+    );
+    let person = lyhord(folder.path(), &["match", "--rule", "\"Anna Svensson\" AND ale"]);
+    assert!(person.status.code() == Some(1) && text(&person).contains("REF-01"), "{}", text(&person));
+}
+
 #[test]
 fn nobody_is_invited_who_does_not_work_here() {
     let folder = shipped();

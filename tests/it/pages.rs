@@ -461,9 +461,20 @@ async fn nobody_outside_the_staff_is_a_link_a_filter_or_a_heading() {
     let lamp = Told { author, text: "Lampan är trasig", unit: "gata", owner: OF_STREETS, ..Told::default() };
     house.case(lamp).await;
     let mut browser = house.browser(CHIEF).await;
-    let known = ["enhet", "amne", "sok", "lage", "efter", "dagar", "prova", "v", "visa", "sagt", "till", "utkast"];
-    let lists =
-        ["/inkorg", "/mina", "/kallor", "/uppfoljning", "/journal", "/min-profil", "/sa-bevakar-vi", "/tillganglighet"];
+    let known =
+        ["enhet", "amne", "sok", "lage", "efter", "dagar", "prova", "v", "visa", "sagt", "till", "utkast", "prov"];
+    let lists = [
+        "/inkorg",
+        "/mina",
+        "/kallor",
+        "/bevakning",
+        "/bevakning/bedomaren",
+        "/uppfoljning",
+        "/journal",
+        "/min-profil",
+        "/sa-bevakar-vi",
+        "/tillganglighet",
+    ];
     for path in lists.into_iter().map(str::to_owned).chain([format!("/arende/{case}")]) {
         let page = browser.get(&path).await;
         assert_eq!(page.status, StatusCode::OK, "{path}");

@@ -41,6 +41,24 @@ pub fn mask(text: &str) -> String {
     masked
 }
 
+/// The same, and lone first names too: for what leaves the house.
+#[must_use]
+pub fn mask_all_names(text: &str) -> String {
+    let masked = mask(text);
+    let mut out = String::with_capacity(masked.len());
+    for word in masked.split_inclusive(char::is_whitespace) {
+        let core = bare(word);
+        if is_capital(core) && is_first_name(core) {
+            out.push_str(before(word));
+            out.push_str(HIDDEN_NAME);
+            out.push_str(after(word));
+        } else {
+            out.push_str(word);
+        }
+    }
+    out
+}
+
 fn bare(word: &str) -> &str {
     word.trim_matches(|c: char| !c.is_alphanumeric())
 }
@@ -157,6 +175,11 @@ mod tests {
         ] {
             assert_eq!(mask(text), text);
         }
+    }
+
+    #[test]
+    fn what_leaves_the_house_has_no_lone_names_either() {
+        assert_eq!(mask_all_names("Fråga Karin, hon vet. Nol är mörkt"), "Fråga [namn], hon vet. Nol är mörkt");
     }
 
     #[test]
