@@ -34,6 +34,10 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let cases = case::store::to_look_at(&mut tx, now, BATCH).await?;
     let known = Known::load(&mut tx, &cases, now).await?;
     let mut facts = Vec::new();
+    // A round climbs the ladder it begins with to its end, whatever is decided meanwhile.
+    let begun: Vec<CaseId> =
+        cases.iter().filter(|case| case.ladder.is_none() && case.unit.is_some()).map(|case| case.id).collect();
+    case::promise_store::set_ladder(&mut tx, &begun, &app.config.ladders.current().version()).await?;
     for case in &cases {
         look_at(app, &mut tx, case, &known, now, &mut facts).await?;
     }
@@ -180,10 +184,6 @@ async fn look_at(
 ) -> sqlx::Result<()> {
     let (said, look) = decide_all(app, case, known, now);
     let due_at = case.promised_at().unwrap_or(case.opened_at);
-    if case.ladder.is_none() && case.unit.is_some() {
-        // The round climbs this ladder to its end, whatever is decided meanwhile.
-        case::promise_store::set_ladder(tx, case.id, &app.config.ladders.current().version()).await?;
-    }
     for Said { to, stage, breaks } in said {
         let new = reminder::store::put(tx, case.id, &to, due_at, stage.slug(), case.round, now).await?;
         if let Some(id) = new {

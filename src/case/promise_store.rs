@@ -4,7 +4,7 @@ use super::promise::PromiseKind;
 use super::running::{Actor, Happening, PromiseEvent};
 use super::store::CaseRow;
 use crate::clock::Time;
-use crate::db::{Engine, Tx};
+use crate::db::{Engine, Tx, listed};
 use crate::id::CaseId;
 use crate::on;
 
@@ -228,11 +228,15 @@ pub async fn decided(tx: &mut Tx, kind: &str, limit: i64) -> sqlx::Result<Vec<(S
         .bind(kind).bind(limit).fetch_all(c).await)
 }
 
-/// Notes which ladder the present round of a case climbs.
+/// Notes which ladder the present rounds of these cases climb.
 ///
 /// # Errors
 /// What the database says.
-pub async fn set_ladder(tx: &mut Tx, case: CaseId, version: &str) -> sqlx::Result<()> {
-    on!(tx, c => sqlx::query("update cases set ladder = $2 where id = $1")
-        .bind(case).bind(version).execute(c).await.map(|_| ()))
+pub async fn set_ladder(tx: &mut Tx, cases: &[CaseId], version: &str) -> sqlx::Result<()> {
+    if cases.is_empty() {
+        return Ok(());
+    }
+    let sql = sqlx::AssertSqlSafe(format!("update cases set ladder = $2 where id in {}", tx.engine().each_of_first()));
+    let cases = listed(cases.iter().map(|case| case.0));
+    on!(tx, c => sqlx::query(sql).bind(&cases).bind(version).execute(c).await.map(|_| ()))
 }

@@ -52,7 +52,7 @@ async fn what_happened_to_a_promise_is_read_back_as_it_was_written() {
         assert_eq!(promise_store::promises_to_look_at(&mut tx, later(6), 9).await.unwrap(), [id]);
         promise_store::set_waiting(&mut tx, id, Some(NOW), Some(later(9))).await.unwrap();
         promise_store::set_deadline(&mut tx, id, later(3)).await.unwrap();
-        promise_store::set_ladder(&mut tx, id, "abc").await.unwrap();
+        promise_store::set_ladder(&mut tx, &[id], "abc").await.unwrap();
         let row = promise_store::waiting_in_thread(&mut tx, "rss", "t1").await.unwrap().unwrap();
         assert_eq!(
             (row.waiting_until, row.deadline_at, row.ladder.as_deref()),
