@@ -140,7 +140,7 @@ fn a_poll_is_the_default_and_an_unknown_key_is_found() {
 fn every_chat_setting_in_the_shipped_file_is_one_that_is_read() {
     let shipped = include_str!("../../config/lyhord.toml");
     let begun = shipped.lines().skip_while(|line| !line.starts_with("# [chat]"));
-    let chat: Vec<&str> = begun.take_while(|line| !line.starts_with("[log]")).collect();
+    let chat: Vec<&str> = begun.take_while(|line| !line.starts_with("# [judge")).collect();
     let is_setting = |line: &str| {
         let name = line.split(" =").next().unwrap_or_default();
         line.starts_with('[')

@@ -4,7 +4,7 @@ use super::query::Fault;
 
 /// What is wrong: as the parser says it, and as a person reads it. `{}` is what stands there.
 const WHAT: &[(&str, &str)] = &[
-    ("the query is {} read", "regeln är för lång: {} läses"),
+    ("the query is {} bytes, at most {} are read", "regeln är {} byte lång, högst {} läses"),
     ("this parenthesis closes nothing", "den här parentesen stänger ingenting"),
     ("this parenthesis is never closed", "den här parentesen stängs aldrig"),
     ("two terms stand side by side with nothing between them", "två ord står bredvid varandra utan något emellan"),
@@ -87,6 +87,10 @@ const HINT: &[(&str, &str)] = &[
     (
         "`*skola~` inflects the end of compounds; elsewhere the star already takes every ending",
         "`*skola~` böjer slutet av sammansättningar; annars tar stjärnan redan alla ändelser",
+    ),
+    (
+        "add the list under [lists], or the account to `accounts`",
+        "lägg listan under [lists] i words.toml, eller kontot i `accounts`",
     ),
     ("split the rule into two", "dela regeln i två"),
     ("put AND, NOT and fields outside the NEAR", "sätt OCH, INTE och fält utanför NEAR"),

@@ -100,7 +100,12 @@ impl<'a> Week<'a> {
         let mut lines: Vec<(String, Vec<String>)> = Vec::new();
         for look in 0.. {
             assert!(look < LOOKS_MAX, "the ladder spins: {lines:?}");
+            let round = self.case.round_at;
             self.act(now);
+            if self.case.round_at != round {
+                // A new round: what was said in the former is not asked about.
+                sent.clear();
+            }
             let look = decide(&self.case, &sent, &self.people, &self.silences, &self.ladder, now);
             let zone = stockholm();
             let there = zone.to_datetime(now.timestamp());
