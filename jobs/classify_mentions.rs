@@ -77,7 +77,8 @@ fn subject(found: &Mention) -> Subject<'_> {
 async fn ask_outside(app: &App, judge: &Judge, endpoint: &Endpoint, now: Time) -> anyhow::Result<Asked> {
     let mut tx = app.db.read().await?;
     let batch = mention::store::unjudged(&mut tx, BATCH).await?;
-    drop(tx);
+    // Ended and not dropped: what is dropped lets its rows go later, and they would be passed over below.
+    tx.commit().await?;
     let seen = batch.iter().map(|found| found.id).collect();
     let requests: Vec<_> = batch
         .iter()

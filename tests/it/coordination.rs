@@ -707,7 +707,6 @@ async fn what_can_wait_comes_in_the_digest_at_the_time_she_has_chosen_and_the_ch
     Wed 25/11 09:30 2 said to bo-provberg in terminal: chief
     Mon 30/11 08:30 week summed up for bo-provberg
     Mon 30/11 08:30 week summed up for hedda-exempel
-    Tue 08:15 case 2 promise broken: first-response
     ");
 }
 

@@ -221,7 +221,8 @@ async fn the_judge_learns_from_corrections_and_one_can_go_back() {
     let back = browser.post("/bevakning/bedomaren/1", &[]).await;
     assert_eq!((back.status, back.to.as_str()), (StatusCode::SEE_OTHER, "/bevakning/bedomaren?sagt=bedomare"));
     assert_eq!(house.app.judge().model().unwrap().version(), shipped, "the one before judges again");
-    correct_one(&house, "Simhallen luktar klor", "kultur-fritid").await;
+    // Much the same is learned as for version 2, so that it is good enough.
+    correct_one(&house, "Gungan i Kvarnparken är trasig igen", "kultur-fritid").await;
     jobs::refit_judge::run(&house.app, house.now()).await.unwrap();
     assert_eq!(office(&house).await.unwrap().number, 1, "what a human decided is not undone by a machine");
     let page = browser.get("/bevakning/bedomaren").await.body;

@@ -317,10 +317,10 @@ async fn the_life_of_a_post_is_this_timetable() {
     insta::assert_snapshot!(told, @r"
     Mon 08:00 Telegram to sixten-prov: Klart! Du får nu dina påminnelser här. Skriv /hjalp för att se vad du kan göra.
     Mon 08:05 heard in provbladet
-    Mon 08:05 case 1 opened: va felanmalan normal
-    Mon 08:05 case 1 assigned to sixten-prov in va, due Tue 08:03
+    Mon 08:05 case 1 opened: va felanmalan hog
+    Mon 08:05 case 1 assigned to sixten-prov in va, due Mon 16:30
     Mon 08:05 case 1 said to sixten-prov: notice
-    Mon 08:05 Telegram to sixten-prov: Du har 1 ärende att hantera i Lyhörd. Tidigast förfaller tisdag 24 november kl. 08.03. / Ärende 1 / https://lyhord.example.se/logga-in
+    Mon 08:05 Telegram to sixten-prov: Du har 1 ärende att hantera i Lyhörd. Tidigast förfaller kl. 16.30. / Ärende 1 / https://lyhord.example.se/logga-in
     Mon 08:20 heard in provbladet
     Mon 08:20 case 2 opened: gata-trafik fraga normal
     Mon 08:20 case 2 assigned to ulf-pahittsson in gata, due Tue 08:15
