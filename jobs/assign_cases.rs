@@ -43,6 +43,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let waits = |unit: &str| units.iter().any(|queued| queued == unit);
     let judged = judged(&mut tx, &batch).await?;
     let mut touched: Vec<String> = units.clone();
+    let mut given = Vec::with_capacity(batch.len());
     for row in &batch {
         let judged = judged.get(&row.mention_id);
         let verdict = judged.and_then(|judged| serde_json::from_str::<Classification>(&judged.verdict).ok());
@@ -56,10 +57,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         if let Some(holder) = stays_with(row, &route) {
             (choice.staff, queued) = (holder, row.queued_at.is_some());
         }
-        let because = format!("{} {}", route.because, choice.because);
-        write_new(&mut tx, row, &route, &choice.staff, &because, &promises, now).await?;
         if queued {
-            queue_store::queue(&mut tx, row.id, now).await?;
             touched.push(route.unit.clone());
         } else {
             office.count(&choice.staff, now);
@@ -71,7 +69,10 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         });
         let kind = if row.unit.is_some() { "case.reassigned" } else { "case.assigned" };
         facts.push(Fact::of_case(now, kind, row.id, body));
+        let because = format!("{} {}", route.because, choice.because);
+        given.push(New { row, route, promises, owner: choice.staff, because, queued });
     }
+    write_new(&mut tx, &given, now).await?;
     touched.sort_unstable();
     touched.dedup();
     for unit in &touched {
@@ -260,33 +261,45 @@ fn decide(app: &App, row: &CaseRow, verdict: Option<&Classification>, words: &st
     (route, promises)
 }
 
-async fn write_new(
-    tx: &mut Tx,
-    row: &CaseRow,
-    route: &Route,
-    owner: &str,
-    because: &str,
-    promises: &Promises,
-    now: Time,
-) -> sqlx::Result<()> {
-    let first = &promises.first_response;
-    let assigned = Assigned {
-        id: row.id,
-        unit: &route.unit,
-        lane: Some(route.lane.slug()),
-        owner,
-        because,
-        calendar: &first.calendar_version,
-        policy_version: &promises.policy_version,
-        due_at: first.due_at,
-        resolve_by: promises.resolution.due_at,
-        due_because: &first.because.join("\n"),
-        discovered_late: first.discovered_late.is_some(),
-    };
+/// What has been decided of a case that is given out.
+struct New<'a> {
+    row: &'a CaseRow,
+    route: Route,
+    promises: Promises,
+    owner: String,
+    because: String,
+    queued: bool,
+}
+
+async fn write_new(tx: &mut Tx, given: &[New<'_>], now: Time) -> sqlx::Result<()> {
+    let due_because: Vec<String> = given.iter().map(|new| new.promises.first_response.because.join("\n")).collect();
+    let assigned: Vec<Assigned<'_>> = given
+        .iter()
+        .zip(&due_because)
+        .map(|(new, due_because)| {
+            let first = &new.promises.first_response;
+            Assigned {
+                id: new.row.id,
+                unit: &new.route.unit,
+                lane: Some(new.route.lane.slug()),
+                owner: &new.owner,
+                because: &new.because,
+                calendar: &first.calendar_version,
+                policy_version: &new.promises.policy_version,
+                due_at: first.due_at,
+                resolve_by: new.promises.resolution.due_at,
+                due_because,
+                discovered_late: first.discovered_late.is_some(),
+                queued: new.queued,
+            }
+        })
+        .collect();
     case::store::assign(tx, &assigned, now).await?;
-    if row.unit.is_some() {
-        // Corrected before anybody began: the promises that run get the terms of what it is.
-        return promise_acts::change_terms(tx, row, promises, now).await;
+    let (corrected, new): (Vec<&New<'_>>, Vec<&New<'_>>) = given.iter().partition(|new| new.row.unit.is_some());
+    // Corrected before anybody began: the promises that run get the terms of what it is.
+    for New { row, promises, .. } in corrected {
+        promise_acts::change_terms(tx, row, promises, now).await?;
     }
-    promise_acts::begin(tx, row.id, promises, now).await
+    let begun: Vec<(CaseId, &Promises)> = new.iter().map(|new| (new.row.id, &new.promises)).collect();
+    promise_acts::begin(tx, &begun, now).await
 }

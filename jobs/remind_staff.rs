@@ -8,7 +8,7 @@ use crate::assignment::chain::Rung;
 use crate::assignment::store::AbsenceRow;
 use crate::assignment::{self, Lane, desk_store};
 use crate::calendar::{Calendar, stockholm};
-use crate::case::store::CaseRow;
+use crate::case::store::{CaseRow, LookedAt};
 use crate::case::{self, CaseState};
 use crate::classification::Urgency;
 use crate::clock::Time;
@@ -17,7 +17,7 @@ use crate::id::CaseId;
 use crate::jobs::write_messages::write_messages;
 use crate::jobs::{BATCH, Job, TIMETABLE_BELL, WEB_BELL};
 use crate::journal::{self, Fact};
-use crate::reminder::store::{ReminderRow, SilenceRow};
+use crate::reminder::store::{NewReminder, ReminderRow, SilenceRow};
 use crate::reminder::{
     self, Acknowledged, Decision, People, Person, ReminderCase, Rhythm, Scope, Sent, Silence, Snooze, Stage, Waiting,
 };
@@ -38,9 +38,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let begun: Vec<CaseId> =
         cases.iter().filter(|case| case.ladder.is_none() && case.unit.is_some()).map(|case| case.id).collect();
     case::promise_store::set_ladder(&mut tx, &begun, &app.config.ladders.current().version()).await?;
-    for case in &cases {
-        look_at(app, &mut tx, case, &known, now, &mut facts).await?;
-    }
+    look_at(app, &mut tx, &cases, &known, now, &mut facts).await?;
     let told = tell_offers(app, &mut tx, now).await?;
     let wrote = write_messages(app, &mut tx, now).await?;
     if cases.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
@@ -174,31 +172,50 @@ fn silence(row: &SilenceRow) -> Option<Silence> {
     Some(Silence { scope, from: row.starts_at, until: row.ends_at, reason: row.reason.clone() })
 }
 
+/// Looks at every case of the batch, and writes what is to be said and what was found, each in one statement.
 async fn look_at(
     app: &App,
     tx: &mut Tx,
-    case: &CaseRow,
+    cases: &[CaseRow],
     known: &Known,
     now: Time,
     facts: &mut Vec<Fact>,
 ) -> sqlx::Result<()> {
-    let (said, look) = decide_all(app, case, known, now);
-    let due_at = case.promised_at().unwrap_or(case.opened_at);
-    for Said { to, stage, breaks } in said {
-        let new = reminder::store::put(tx, case.id, &to, due_at, stage.slug(), case.round, now).await?;
-        if let Some(id) = new {
-            if breaks {
-                reminder::store::note_break(tx, id).await?;
-            }
+    let looks: Vec<(&CaseRow, Vec<Said>, reminder::Look)> = cases
+        .iter()
+        .map(|case| {
+            let (said, look) = decide_all(app, case, known, now);
+            (case, said, look)
+        })
+        .collect();
+    let all = || looks.iter().flat_map(|(case, said, _)| said.iter().map(move |said| (*case, said)));
+    let reminders: Vec<NewReminder<'_>> = all()
+        .map(|(case, said)| NewReminder {
+            case_id: case.id,
+            recipient: &said.to,
+            due_at: case.promised_at().unwrap_or(case.opened_at),
+            stage: said.stage.slug(),
+            round: case.round,
+            breaks: said.breaks,
+        })
+        .collect();
+    let new = reminder::store::put(tx, &reminders, now).await?;
+    for (case, Said { to, stage, breaks }) in all() {
+        if new.contains(&(case.id, to.clone(), stage.slug().to_owned())) {
             let body = serde_json::json!({ "to": to, "stage": stage.slug(), "breaks": breaks });
             facts.push(Fact::of_case(now, "reminder.decided", case.id, body));
         }
     }
-    let (text, until) = match &look.decision {
+    let found: Vec<LookedAt> = looks.iter().map(|(case, _, look)| looked_at(case, look, now)).collect();
+    case::store::looked_at(tx, &found).await
+}
+
+fn looked_at(case: &CaseRow, look: &reminder::Look, now: Time) -> LookedAt {
+    let (hold, hold_until) = match &look.decision {
         Decision::Hold { reason, until } => (Some(reason.swedish(*until, now, &stockholm())), *until),
         Decision::Send { .. } => (None, None),
     };
-    case::store::looked_at(tx, case.id, look.next_look_at, text.as_deref(), until).await
+    LookedAt { id: case.id, next_look_at: look.next_look_at, hold, hold_until }
 }
 
 /// Offers that are told of in one look.
@@ -216,24 +233,33 @@ async fn tell_offers(app: &App, tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
         let organisation = &app.config.organisation;
         let unit = offer.to_unit.as_deref().unwrap_or_default();
         let of_unit = organisation.members(unit, now).map(|staff| staff.key.as_str()).take(MEMBERS_TOLD);
-        let told: Vec<&str> = match (offer.tell.as_str(), offer.to_staff.as_deref()) {
+        let whom: Vec<&str> = match (offer.tell.as_str(), offer.to_staff.as_deref()) {
             ("owner", _) => vec![offer.from_staff.as_str()],
             (_, Some(staff)) => vec![staff],
             _ => of_unit.collect(),
         };
         let stage = format!("{}-{}", if offer.tell == "owner" { "kept" } else { "offer" }, offer.id);
         let mut later: Option<Time> = None;
-        for key in told {
+        let mut told = Vec::new();
+        for key in whom {
             let calendar = app.calendar_of_staff(key);
             let person = Person { key, calendar: &calendar, away: Vec::new(), digest: None };
             match reminder::reachable_at(&person, ladder, now) {
                 Some(at) if at > now => later = later.into_iter().chain([at]).min(),
                 _ => {
                     let due_at = case.due_at.unwrap_or(case.opened_at);
-                    reminder::store::put(tx, case.id, key, due_at, &stage, case.round, now).await?;
+                    told.push(NewReminder {
+                        case_id: case.id,
+                        recipient: key,
+                        due_at,
+                        stage: &stage,
+                        round: case.round,
+                        breaks: false,
+                    });
                 }
             }
         }
+        reminder::store::put(tx, &told, now).await?;
         desk_store::tell_offer_at(tx, offer.id, later).await?;
     }
     Ok(!offers.is_empty())

@@ -87,13 +87,17 @@ pub async fn put_event(tx: &mut Tx, case: CaseId, event: &PromiseEvent, terms: &
         .execute(c).await.map(|_| ()))
 }
 
-/// One of the two promises as it begins.
+/// A promise as it begins.
 #[derive(Debug, Clone, Copy)]
 pub struct Begun<'a> {
-    /// Which.
+    /// Of which case.
+    pub case: CaseId,
+    /// Which of the two.
     pub kind: PromiseKind,
     /// Version of the calendar.
     pub calendar: &'a str,
+    /// Version of the response times.
+    pub policy: &'a str,
     /// When it must be kept.
     pub due_at: Time,
     /// When it would have to be kept counted from when it was written.
@@ -102,18 +106,24 @@ pub struct Begun<'a> {
     pub late: bool,
 }
 
-/// Begins both promises of a case in one statement: a thousand cases a second are opened on a bad day.
+/// Begins the promises of a batch of cases in one statement: a thousand cases a second are opened on a bad day.
 ///
 /// # Errors
 /// What the database says.
-pub async fn begin(tx: &mut Tx, case: CaseId, both: &[Begun<'_>; 2], policy: &str, now: Time) -> sqlx::Result<()> {
-    let [first, whole] = both;
-    on!(tx, c => sqlx::query(
-        "insert into promise_events (case_id, promise, what, at, due_at, calendar, policy, from_arrival_at, late)
-         values ($1, $2, 'activate', $3, $4, $5, $6, $7, $8), ($1, $9, 'activate', $3, $10, $11, $6, $12, $13)")
-        .bind(case).bind(first.kind.slug()).bind(now).bind(first.due_at).bind(first.calendar).bind(policy)
-        .bind(first.from_arrival_at).bind(first.late).bind(whole.kind.slug()).bind(whole.due_at).bind(whole.calendar)
-        .bind(whole.from_arrival_at).bind(whole.late).execute(c).await.map(|_| ()))
+pub async fn begin(tx: &mut Tx, begun: &[Begun<'_>], now: Time) -> sqlx::Result<()> {
+    if begun.is_empty() {
+        return Ok(());
+    }
+    on!(tx, c => {
+        let mut sql = sqlx::QueryBuilder::new(
+            "insert into promise_events (case_id, promise, what, at, due_at, calendar, policy, from_arrival_at, late) ");
+        sql.push_values(begun, |mut row, begun| {
+            row.push_bind(begun.case).push_bind(begun.kind.slug()).push("'activate'").push_bind(now)
+                .push_bind(begun.due_at).push_bind(begun.calendar).push_bind(begun.policy)
+                .push_bind(begun.from_arrival_at).push_bind(begun.late);
+        });
+        sql.build().execute(c).await.map(|_| ())
+    })
 }
 
 /// What has happened to the promises of a case, in the order it was written.

@@ -77,15 +77,6 @@ pub async fn give(tx: &mut Tx, to: &Given<'_>, now: Time) -> sqlx::Result<bool> 
         .execute(c).await.map(|done| done.rows_affected() > 0))
 }
 
-/// Lets a new case wait in its unit's queue.
-///
-/// # Errors
-/// What the database says.
-pub async fn queue(tx: &mut Tx, case: CaseId, now: Time) -> sqlx::Result<()> {
-    on!(tx, c => sqlx::query("update cases set queued_at = $2 where id = $1").bind(case).bind(now)
-        .execute(c).await.map(|_| ()))
-}
-
 /// Notes where the handling of a threat has come to; what is none is opened to all.
 ///
 /// # Errors

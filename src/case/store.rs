@@ -1,7 +1,7 @@
 //! All SQL about cases. Every change names the revision it was decided on, so that of two clicks one wins.
 
 use crate::clock::Time;
-use crate::db::{Engine, Tx};
+use crate::db::{Engine, Holds, Tx, rows};
 use crate::id::{CaseId, MentionId, MessageId, SourceId};
 use crate::on;
 
@@ -349,19 +349,38 @@ pub async fn waiting(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<CaseRow>> {
         .bind(limit).fetch_all(c).await)
 }
 
-/// Notes what was found when a case was looked at; leaves the revision, since nothing happened to the case.
+/// What was found when a case was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LookedAt {
+    /// Which case.
+    pub id: CaseId,
+    /// When what is to be said can next change.
+    pub next_look_at: Option<Time>,
+    /// Why it is silent now, in Swedish.
+    pub hold: Option<String>,
+    /// Until when.
+    pub hold_until: Option<Time>,
+}
+
+/// Notes what was found when these cases were looked at; leaves the revisions, since nothing happened to them.
 ///
 /// # Errors
 /// What the database says.
-pub async fn looked_at(
-    tx: &mut Tx,
-    id: CaseId,
-    next_look_at: Option<Time>,
-    hold: Option<&str>,
-    hold_until: Option<Time>,
-) -> sqlx::Result<()> {
-    on!(tx, c => sqlx::query("update cases set next_look_at = $2, hold = $3, hold_until = $4 where id = $1")
-        .bind(id).bind(next_look_at).bind(hold).bind(hold_until).execute(c).await.map(|_| ()))
+pub async fn looked_at(tx: &mut Tx, found: &[LookedAt]) -> sqlx::Result<()> {
+    if found.is_empty() {
+        return Ok(());
+    }
+    let sql = sqlx::AssertSqlSafe(format!(
+        "update cases set next_look_at = v.next_look_at, hold = v.hold, hold_until = v.hold_until from {} where cases.id = v.id",
+        tx.engine().rows_of_first(&[
+            ("id", Holds::Number),
+            ("next_look_at", Holds::Number),
+            ("hold", Holds::Text),
+            ("hold_until", Holds::Number)
+        ])
+    ));
+    let found = rows(found)?;
+    on!(tx, c => sqlx::query(sql).bind(&found).execute(c).await.map(|_| ()))
 }
 
 /// Makes every open case of a member of staff, a unit (`None` for all) be looked at now: a silence or an absence changed.
@@ -376,7 +395,7 @@ pub async fn look_again(tx: &mut Tx, owner: Option<&str>, unit: Option<&str>, no
 }
 
 /// What an assignment writes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct Assigned<'a> {
     /// Which case.
     pub id: CaseId,
@@ -400,23 +419,44 @@ pub struct Assigned<'a> {
     pub due_because: &'a str,
     /// Our reading was late.
     pub discovered_late: bool,
+    /// It waits in its unit's queue, and the owner answers for that.
+    pub queued: bool,
 }
 
-/// Gives a new case to its owner with a promise, and lets it be looked at at once.
+/// Gives new cases to their owners with a promise each, and lets them be looked at at once.
 ///
 /// # Errors
 /// What the database says.
-pub async fn assign(tx: &mut Tx, to: &Assigned<'_>, now: Time) -> sqlx::Result<()> {
-    on!(tx, c => sqlx::query(
-        "update cases set state = 'assigned', unit = $2, lane = $3, owner = $4, route_because = $5, calendar = $6,
-           policy_version = $7, due_at = $8, resolve_by = $9, due_because = $10, discovered_late = $11, assigned_at = $12,
-           acknowledged_at = null, acknowledged_by = null, reroute = false, queued_at = null, ladder = null,
-           next_look_at = $12, promise_started_at = coalesce(promise_started_at, $12), promise_look_at = $8 + 1,
+pub async fn assign(tx: &mut Tx, given: &[Assigned<'_>], now: Time) -> sqlx::Result<()> {
+    if given.is_empty() {
+        return Ok(());
+    }
+    let sql = sqlx::AssertSqlSafe(format!(
+        "update cases set state = 'assigned', unit = v.unit, lane = v.lane, owner = v.owner, route_because = v.because,
+           calendar = v.calendar, policy_version = v.policy_version, due_at = v.due_at, resolve_by = v.resolve_by,
+           due_because = v.due_because, discovered_late = v.discovered_late, assigned_at = $2, acknowledged_at = null,
+           acknowledged_by = null, reroute = false, ladder = null, next_look_at = $2,
+           queued_at = case when v.queued then cast($2 as bigint) end,
+           promise_started_at = coalesce(promise_started_at, $2), promise_look_at = v.due_at + 1,
            round = round + 1, revision = revision + 1
-         where id = $1")
-        .bind(to.id).bind(to.unit).bind(to.lane).bind(to.owner).bind(to.because).bind(to.calendar)
-        .bind(to.policy_version).bind(to.due_at).bind(to.resolve_by).bind(to.due_because).bind(to.discovered_late)
-        .bind(now).execute(c).await.map(|_| ()))
+         from {} where cases.id = v.id",
+        tx.engine().rows_of_first(&[
+            ("id", Holds::Number),
+            ("unit", Holds::Text),
+            ("lane", Holds::Text),
+            ("owner", Holds::Text),
+            ("because", Holds::Text),
+            ("calendar", Holds::Text),
+            ("policy_version", Holds::Text),
+            ("due_at", Holds::Number),
+            ("resolve_by", Holds::Number),
+            ("due_because", Holds::Text),
+            ("discovered_late", Holds::Truth),
+            ("queued", Holds::Truth)
+        ])
+    ));
+    let given = rows(given)?;
+    on!(tx, c => sqlx::query(sql).bind(&given).bind(now).execute(c).await.map(|_| ()))
 }
 
 /// A change of a case, written only when nobody changed it since `revision`.

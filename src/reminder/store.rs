@@ -1,7 +1,9 @@
 //! All SQL about what has been said to whom, and about silences.
 
+use std::collections::BTreeSet;
+
 use crate::clock::Time;
-use crate::db::{Tx, listed};
+use crate::db::{Holds, Tx, listed, rows};
 use crate::id::{CaseId, MessageId, ReminderId};
 use crate::on;
 
@@ -26,32 +28,49 @@ pub struct ReminderRow {
     pub message_id: Option<MessageId>,
 }
 
-/// What a member of staff must be told: the key (case, round, recipient, due, stage) makes it once.
-///
-/// # Errors
-/// What the database says.
-pub async fn put(
-    tx: &mut Tx,
-    case: CaseId,
-    recipient: &str,
-    due_at: Time,
-    stage: &str,
-    round: i64,
-    now: Time,
-) -> sqlx::Result<Option<ReminderId>> {
-    on!(tx, c => sqlx::query_scalar(
-        "insert into reminders (case_id, recipient, due_at, stage, round, decided_at) values ($1, $2, $3, $4, $5, $6)
-         on conflict (case_id, round, recipient, due_at, stage) do nothing returning id")
-        .bind(case).bind(recipient).bind(due_at).bind(stage).bind(round).bind(now).fetch_optional(c).await)
+/// What a member of staff is to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct NewReminder<'a> {
+    /// About which case.
+    pub case_id: CaseId,
+    /// Staff key of whom.
+    pub recipient: &'a str,
+    /// The promise it is about.
+    pub due_at: Time,
+    /// Slug of the stage.
+    pub stage: &'a str,
+    /// The round of the case.
+    pub round: i64,
+    /// It is said although a silence, quiet hours or a closed office stands in the way.
+    pub breaks: bool,
 }
 
-/// Notes that something is said although a silence, quiet hours or a closed office stood in the way.
+/// Writes down what is to be said, each once by its key (case, round, recipient, due, stage). Returns what was new, as
+/// `(case, recipient, stage)`.
 ///
 /// # Errors
 /// What the database says.
-pub async fn note_break(tx: &mut Tx, id: ReminderId) -> sqlx::Result<()> {
-    on!(tx, c => sqlx::query("update reminders set breaks = true where id = $1").bind(id)
-        .execute(c).await.map(|_| ()))
+pub async fn put(tx: &mut Tx, new: &[NewReminder<'_>], now: Time) -> sqlx::Result<BTreeSet<(CaseId, String, String)>> {
+    if new.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    // "where true" lets SQLite see that `on conflict` is not of a join.
+    let sql = sqlx::AssertSqlSafe(format!(
+        "insert into reminders (case_id, recipient, due_at, stage, round, breaks, decided_at)
+         select case_id, recipient, due_at, stage, round, breaks, $2 from {} where true
+         on conflict (case_id, round, recipient, due_at, stage) do nothing returning case_id, recipient, stage",
+        tx.engine().rows_of_first(&[
+            ("case_id", Holds::Number),
+            ("recipient", Holds::Text),
+            ("due_at", Holds::Number),
+            ("stage", Holds::Text),
+            ("round", Holds::Number),
+            ("breaks", Holds::Truth)
+        ])
+    ));
+    let new = rows(new)?;
+    let put: Vec<(CaseId, String, String)> = on!(tx, c => sqlx::query_as(sql).bind(&new).bind(now).fetch_all(c).await)?;
+    Ok(put.into_iter().collect())
 }
 
 /// The cases of a message that are said although something stood in the way.

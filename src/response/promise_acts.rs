@@ -8,9 +8,9 @@ use serde_json::json;
 use super::acts::Act;
 use super::{ANSWER_MAX, Done, Kind, NOTE_MAX, Refused, filled, store};
 use crate::calendar::{Calendar, Calendars};
-use crate::case::promise_store::{self, Shown, Terms};
+use crate::case::promise_store::{self, Begun, Shown, Terms};
 use crate::case::store::{CaseRow, Change};
-use crate::case::{CaseState, Happening, Promise, PromiseEvent, PromiseKind, Promises, Standing, fold};
+use crate::case::{CaseState, Happening, PromiseEvent, PromiseKind, Promises, Standing, fold};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::CaseId;
@@ -129,21 +129,29 @@ fn event(kind: PromiseKind, at: Time, happening: Happening) -> PromiseEvent {
     PromiseEvent { kind, at, happening }
 }
 
-/// Begins both promises of a new case, in the transaction that gives it to somebody and shows their due times.
+/// Begins both promises of new cases, in the transaction that gives them to somebody and shows their due times.
 ///
 /// # Errors
 /// What the database says.
-pub async fn begin(tx: &mut Tx, case: CaseId, promises: &Promises, now: Time) -> sqlx::Result<()> {
-    let terms = |promise: &'_ Promise| (promise.due_at, promise.due_from_arrival_at, promise.discovered_late.is_some());
-    let of = |kind: PromiseKind| promises.of(kind);
-    let both = PromiseKind::ALL.map(|kind| promise_store::Begun {
-        kind,
-        calendar: &of(kind).calendar_version,
-        due_at: terms(of(kind)).0,
-        from_arrival_at: terms(of(kind)).1,
-        late: terms(of(kind)).2,
-    });
-    promise_store::begin(tx, case, &both, &promises.policy_version, now).await
+pub async fn begin(tx: &mut Tx, new: &[(CaseId, &Promises)], now: Time) -> sqlx::Result<()> {
+    let begun: Vec<Begun<'_>> = new
+        .iter()
+        .flat_map(|&(case, promises)| {
+            PromiseKind::ALL.map(|kind| {
+                let promise = promises.of(kind);
+                Begun {
+                    case,
+                    kind,
+                    calendar: &promise.calendar_version,
+                    policy: &promises.policy_version,
+                    due_at: promise.due_at,
+                    from_arrival_at: promise.due_from_arrival_at,
+                    late: promise.discovered_late.is_some(),
+                }
+            })
+        })
+        .collect();
+    promise_store::begin(tx, &begun, now).await
 }
 
 /// Lets the promises that run have other terms, since the case is another than was thought.

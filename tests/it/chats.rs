@@ -152,8 +152,9 @@ impl Stage {
             resolve_by: now.plus(Duration::from_hours(60)),
             due_because: "felanmälan",
             discovered_late: false,
+            queued: false,
         };
-        case::store::assign(&mut tx, &assigned, now).await.unwrap();
+        case::store::assign(&mut tx, &[assigned], now).await.unwrap();
         tx.commit().await.unwrap();
         id
     }

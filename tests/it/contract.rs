@@ -1,6 +1,6 @@
 //! Every store function on both databases: the same facts in, the same facts out.
 
-use lyhord::case::store::{Assigned, Change, Filter, NewCase};
+use lyhord::case::store::{Assigned, Change, Filter, LookedAt, NewCase};
 use lyhord::classification::{Classification, Confidence, Intent, Sentiment, Urgency};
 use lyhord::clock::Time;
 use lyhord::db::{Db, Tx};
@@ -10,6 +10,7 @@ use lyhord::mention::Relevance;
 use lyhord::mention::store::NewMention;
 use lyhord::mention::version_store;
 use lyhord::queue::{self, Lane, Work};
+use lyhord::reminder::store::NewReminder;
 use lyhord::source::channel_store::{self, AccountCheck};
 use lyhord::source::rhythm::Hour;
 use lyhord::source::store::{Named, Reading};
@@ -105,7 +106,13 @@ pub async fn a_case(tx: &mut Tx, native_id: &str, words: &str) -> CaseId {
 
 pub async fn an_assigned_case(tx: &mut Tx, native_id: &str, words: &str, due: Time) -> CaseId {
     let id = a_case(tx, native_id, words).await;
-    let to = Assigned {
+    case::store::assign(tx, &[assigned(id, due)], NOW).await.unwrap();
+    id
+}
+
+/// What gives a case to Karin at the water works.
+pub fn assigned(id: CaseId, due: Time) -> Assigned<'static> {
+    Assigned {
         id,
         unit: "va",
         lane: Some("vanlig"),
@@ -117,9 +124,13 @@ pub async fn an_assigned_case(tx: &mut Tx, native_id: &str, words: &str, due: Ti
         resolve_by: due,
         due_because: "för att",
         discovered_late: false,
-    };
-    case::store::assign(tx, &to, NOW).await.unwrap();
-    id
+        queued: false,
+    }
+}
+
+/// The notice of a case to somebody, in its first round.
+pub fn a_reminder(case_id: CaseId, recipient: &str) -> NewReminder<'_> {
+    NewReminder { case_id, recipient, due_at: later(3600), stage: "notice", round: 1, breaks: false }
 }
 
 pub async fn writing(db: &Db) -> Tx {
@@ -312,13 +323,20 @@ async fn a_look_is_due_when_something_can_have_changed() {
     on_both(|_, db| async move {
         let mut tx = writing(&db).await;
         let id = an_assigned_case(&mut tx, "1", "a", later(3600)).await;
+        let other = an_assigned_case(&mut tx, "2", "b", later(3600)).await;
         assert_eq!(case::store::next_look(&mut tx).await.unwrap(), Some(NOW));
-        assert_eq!(case::store::to_look_at(&mut tx, NOW, 9).await.unwrap().len(), 1);
-        case::store::looked_at(&mut tx, id, Some(later(60)), Some("Tyst"), Some(later(60))).await.unwrap();
+        assert_eq!(case::store::to_look_at(&mut tx, NOW, 9).await.unwrap().len(), 2);
+        let quiet =
+            LookedAt { id, next_look_at: Some(later(60)), hold: Some("Tyst".to_owned()), hold_until: Some(later(60)) };
+        let awake = LookedAt { id: other, next_look_at: None, hold: None, hold_until: None };
+        case::store::looked_at(&mut tx, &[]).await.unwrap();
+        case::store::looked_at(&mut tx, &[quiet, awake]).await.unwrap();
+        let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
+        assert_eq!((row.hold.as_deref(), row.hold_until), (Some("Tyst"), Some(later(60))));
         assert!(case::store::to_look_at(&mut tx, later(59), 9).await.unwrap().is_empty());
-        assert_eq!(case::store::look_again(&mut tx, Some("karin"), None, later(5)).await.unwrap(), 1);
+        assert_eq!(case::store::look_again(&mut tx, Some("karin"), None, later(5)).await.unwrap(), 2);
         assert_eq!(case::store::look_again(&mut tx, None, Some("skola"), later(5)).await.unwrap(), 0);
-        assert_eq!(case::store::to_look_at(&mut tx, later(5), 9).await.unwrap().len(), 1);
+        assert_eq!(case::store::to_look_at(&mut tx, later(5), 9).await.unwrap().len(), 2);
         tx.commit().await.unwrap();
     })
     .await;
@@ -329,10 +347,11 @@ async fn a_thing_is_decided_once_and_carried_by_one_message() {
     on_both(|_, db| async move {
         let mut tx = writing(&db).await;
         let case = an_assigned_case(&mut tx, "1", "a", later(3600)).await;
-        let put = reminder::store::put(&mut tx, case, "karin", later(3600), "notice", 1, NOW).await.unwrap();
-        assert!(put.is_some());
-        let again = reminder::store::put(&mut tx, case, "karin", later(3600), "notice", 1, NOW).await.unwrap();
-        assert_eq!(again, None, "the key makes it once");
+        let notice = a_reminder(case, "karin");
+        let put = reminder::store::put(&mut tx, &[notice, notice], NOW).await.unwrap();
+        assert_eq!(put, [(case, "karin".to_owned(), "notice".to_owned())].into());
+        let again = reminder::store::put(&mut tx, &[notice], NOW).await.unwrap();
+        assert!(again.is_empty(), "the key makes it once");
         let unwritten = chat::store::unwritten(&mut tx, 9).await.unwrap();
         assert_eq!(unwritten.len(), 1);
         assert!(chat::store::open_message(&mut tx, "karin").await.unwrap().is_none());
@@ -373,7 +392,7 @@ async fn a_voice_that_fails_frees_its_reminders_for_another() {
         chat::store::bind_voice(&mut tx, "karin", "telegram", "42", NOW).await.unwrap();
         chat::store::bind_voice(&mut tx, "karin", "matrix", "@k:x", NOW).await.unwrap();
         assert_eq!(chat::store::staff_of(&mut tx, "telegram", "42").await.unwrap().as_deref(), Some("karin"));
-        reminder::store::put(&mut tx, case, "karin", later(3600), "notice", 1, NOW).await.unwrap();
+        reminder::store::put(&mut tx, &[a_reminder(case, "karin")], NOW).await.unwrap();
         let reminder = chat::store::unwritten(&mut tx, 9).await.unwrap()[0].0;
         let message = chat::store::put_message(&mut tx, "karin", "telegram", "42", "{}", NOW, NOW).await.unwrap();
         chat::store::carry(&mut tx, &[reminder], message).await.unwrap();
@@ -490,7 +509,7 @@ async fn figures_and_answers_are_the_same_on_both_databases() {
             reminder::store::put_silence(&mut tx, "person", "karin", NOW, later(60), "möte", "karin").await.unwrap();
         assert!(web::store::lift_silence(&mut tx, silence, "karin", NOW).await.unwrap());
         assert!(!web::store::lift_silence(&mut tx, silence, "karin", NOW).await.unwrap());
-        reminder::store::put(&mut tx, id, "karin", later(3600), "notice", 1, NOW).await.unwrap();
+        reminder::store::put(&mut tx, &[a_reminder(id, "karin")], NOW).await.unwrap();
         let reminder = chat::store::unwritten(&mut tx, 9).await.unwrap()[0].0;
         let message = chat::store::put_message(&mut tx, "karin", "telegram", "42", "{}", NOW, NOW).await.unwrap();
         chat::store::carry(&mut tx, &[reminder], message).await.unwrap();
@@ -766,7 +785,7 @@ async fn work_is_enqueued_with_its_fact_or_not_at_all() {
 
 /// A reminder about `case` to Karin that was sent on Telegram under this name; returns its message.
 async fn a_sent_message(tx: &mut Tx, case: CaseId, stage: &str, external_id: &str) -> lyhord::id::MessageId {
-    reminder::store::put(tx, case, "karin", later(3600), stage, 1, NOW).await.unwrap();
+    reminder::store::put(tx, &[NewReminder { stage, ..a_reminder(case, "karin") }], NOW).await.unwrap();
     let message = chat::store::put_message(tx, "karin", "telegram", "42", "{}", NOW, NOW).await.unwrap();
     let reminder = chat::store::unwritten(tx, 9).await.unwrap()[0].0;
     chat::store::carry(tx, &[reminder], message).await.unwrap();
@@ -807,7 +826,7 @@ async fn a_message_that_no_longer_says_how_it_is_is_found_and_changed_once() {
         let last = chat::store::claim(&mut tx, NOW, later(90), 9).await.unwrap();
         chat::outbox_store::not_tried(&mut tx, last[0].id).await.unwrap();
         chat::outbox_store::drop_edit(&mut tx, last[0].id, "för gammalt").await.unwrap();
-        reminder::store::put(&mut tx, case, "johan", later(3600), "notice", 1, NOW).await.unwrap();
+        reminder::store::put(&mut tx, &[a_reminder(case, "johan")], NOW).await.unwrap();
         let waits = chat::store::put_message(&mut tx, "johan", "slack", "U1", "{}", NOW, NOW).await.unwrap();
         assert_eq!(chat::outbox_store::waiting(&mut tx).await.unwrap(), [("slack".to_owned(), 1, NOW, NOW)]);
         assert!(chat::outbox_store::void(&mut tx, waits).await.unwrap());

@@ -4,11 +4,13 @@ use lyhord::assignment::desk_store::{self, FeedRow, NewOffer};
 use lyhord::assignment::store as absence_store;
 use lyhord::case::promise_store::{self, Begun, Shown, Terms};
 use lyhord::case::queue_store::{self, Given};
+use lyhord::case::store::Assigned;
 use lyhord::case::{self, Actor, Happening, PromiseEvent, PromiseKind};
 use lyhord::id::CaseId;
 use lyhord::reminder;
+use lyhord::reminder::store::NewReminder;
 
-use crate::contract::{NOW, an_assigned_case, later, writing};
+use crate::contract::{NOW, a_reminder, an_assigned_case, assigned, later, writing};
 use crate::harness::on_both;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -16,9 +18,17 @@ async fn what_happened_to_a_promise_is_read_back_as_it_was_written() {
     on_both(|_, db| async move {
         let mut tx = writing(&db).await;
         let id = an_assigned_case(&mut tx, "1", "brunt vatten", later(60)).await;
-        let begun = |kind, due_at| Begun { kind, calendar: "kontor@1", due_at, from_arrival_at: NOW, late: true };
+        let begun = |kind, due_at| Begun {
+            case: id,
+            kind,
+            calendar: "kontor@1",
+            policy: "2026@1",
+            due_at,
+            from_arrival_at: NOW,
+            late: true,
+        };
         let both = [begun(PromiseKind::FirstResponse, later(60)), begun(PromiseKind::Resolution, later(90))];
-        promise_store::begin(&mut tx, id, &both, "2026@1", NOW).await.unwrap();
+        promise_store::begin(&mut tx, &both, NOW).await.unwrap();
         for happening in [
             Happening::Apply { due_at: later(50) },
             Happening::Pause { left_ms: 7 },
@@ -79,9 +89,8 @@ async fn a_queue_is_kept_in_the_order_of_what_is_due() {
         assert_eq!(queue_store::queued_units(&mut tx).await.unwrap(), Vec::<String>::new());
         desk_store::make_room(&mut tx, "va", NOW).await.unwrap();
         assert_eq!(desk_store::next_room(&mut tx).await.unwrap(), None, "nothing waits, so nobody is asked");
-        for id in [late, soon] {
-            queue_store::queue(&mut tx, id, NOW).await.unwrap();
-        }
+        let queued = [(late, 90), (soon, 60)].map(|(id, due)| Assigned { queued: true, ..assigned(id, later(due)) });
+        case::store::assign(&mut tx, &queued, NOW).await.unwrap();
         assert_eq!(queue_store::queued_units(&mut tx).await.unwrap(), ["va"]);
         assert_eq!(queue_store::queue_lengths(&mut tx).await.unwrap(), [("va".to_owned(), 2)]);
         assert_eq!(queue_store::queued(&mut tx, "va", 9).await.unwrap(), [soon, late]);
@@ -191,8 +200,8 @@ async fn a_silence_is_lifted_once_and_what_breaks_it_is_noted() {
     on_both(|_, db| async move {
         let mut tx = writing(&db).await;
         let id = an_assigned_case(&mut tx, "1", "brunt vatten", later(90)).await;
-        let said = reminder::store::put(&mut tx, id, "karin", later(90), "notice", 1, NOW).await.unwrap().unwrap();
-        reminder::store::note_break(&mut tx, said).await.unwrap();
+        let reminder = NewReminder { breaks: true, ..a_reminder(id, "karin") };
+        reminder::store::put(&mut tx, &[reminder], NOW).await.unwrap();
         assert_eq!(reminder::store::breaking(&mut tx, lyhord::id::MessageId(7)).await.unwrap(), []);
         let crisis = reminder::store::put_silence(&mut tx, "crisis", "", NOW, later(60), "ras", "bo").await.unwrap();
         assert_eq!(reminder::store::crisis(&mut tx, later(1)).await.unwrap().unwrap().reason, "ras");

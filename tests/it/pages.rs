@@ -152,8 +152,9 @@ impl House {
             resolve_by: now.plus(Duration::from_hours(40)),
             due_because: "fråga: 4 timmar",
             discovered_late: false,
+            queued: false,
         };
-        lyhord::case::store::assign(&mut tx, &assigned, now).await.unwrap();
+        lyhord::case::store::assign(&mut tx, &[assigned], now).await.unwrap();
         tx.commit().await.unwrap();
         id
     }
