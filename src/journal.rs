@@ -173,14 +173,20 @@ pub enum Verdict {
 
 /// Walks along the whole chain and says whether it holds, and where it breaks.
 ///
+/// The end is read before the lines, in one statement with the last of them, so that lines which are written
+/// meanwhile are no fault of the chain.
+///
 /// # Errors
 /// What the database says.
 pub async fn verify(tx: &mut Tx) -> sqlx::Result<Verdict> {
+    let (end, end_hash, last): (i64, String, i64) = on!(tx, c => sqlx::query_as(
+        "select seq, hash, (select coalesce(max(seq), 0) from journal) from journal_end").fetch_one(c).await)?;
     let (mut seq, mut hash) = (0, GENESIS.to_owned());
     loop {
         let page: Vec<Entry> = on!(tx, c => sqlx::query_as(
-            "select seq, at, actor, kind, case_id, mention_id, body, hash from journal where seq > $1 order by seq limit $2")
-            .bind(seq).bind(VERIFY_PAGE).fetch_all(c).await)?;
+            "select seq, at, actor, kind, case_id, mention_id, body, hash from journal \
+             where seq > $1 and seq <= $2 order by seq limit $3")
+            .bind(seq).bind(last).bind(VERIFY_PAGE).fetch_all(c).await)?;
         if page.is_empty() {
             break;
         }
@@ -204,8 +210,6 @@ pub async fn verify(tx: &mut Tx) -> sqlx::Result<Verdict> {
             (seq, hash) = (entry.seq, entry.hash);
         }
     }
-    let (end, end_hash) =
-        on!(tx, c => sqlx::query_as::<_, (i64, String)>("select seq, hash from journal_end").fetch_one(c).await)?;
     if end != seq || end_hash != hash {
         return Ok(Verdict::Broken { seq: seq + 1, why: "lines are missing at the end".to_owned() });
     }

@@ -759,6 +759,30 @@ async fn the_journal_says_where_it_was_changed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_journal_is_whole_while_it_is_being_written() {
+    on_both(|_, db| async move {
+        let pen = db.clone();
+        let writer = tokio::spawn(async move {
+            for n in 0..200 {
+                let mut tx = writing(&pen).await;
+                let fact = Fact::of_case(later(n), "case.opened", CaseId(n), serde_json::json!({}));
+                journal::append(&mut tx, &[fact]).await.unwrap();
+                tx.commit().await.unwrap();
+            }
+        });
+        let mut walks = 0;
+        while !writer.is_finished() || walks == 0 {
+            let mut tx = db.read().await.unwrap();
+            let verdict = journal::verify(&mut tx).await.unwrap();
+            assert!(matches!(verdict, Verdict::Whole { .. }), "{verdict:?}");
+            walks += 1;
+        }
+        writer.await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn work_is_enqueued_with_its_fact_or_not_at_all() {
     on_both(|_, db| async move {
         let work = Work { job: "sweep".into(), id: None, lane: Lane::River };
