@@ -134,7 +134,7 @@ async fn main() {
     let (all_wall, all_cpu) = (wall.elapsed(), cpu.elapsed());
 
     let mut tx = app.db.read().await.unwrap();
-    let open: i64 = case::store::loads(&mut tx).await.unwrap().iter().map(|(_, open, _)| *open).sum();
+    let open: i64 = case::batch_store::loads(&mut tx).await.unwrap().iter().map(|(_, open, _)| *open).sum();
     drop(tx);
     assert!(new > n / 2 && open > 0, "the posts are not what they should be: {new} kept, {open} open cases");
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]

@@ -9,7 +9,8 @@ use crate::app::App;
 use crate::assignment;
 use crate::calendar::stockholm;
 use crate::case;
-use crate::case::store::{CaseRow, Filter};
+use crate::case::list_store::Filter;
+use crate::case::store::CaseRow;
 use crate::chat::bind::{self, Binding, Code};
 use crate::chat::button;
 use crate::chat::command::{self, Away, Command};
@@ -123,7 +124,7 @@ impl Hearer {
 
     async fn mine(&self, tx: &mut Tx, who: &str) -> sqlx::Result<Answer> {
         let filter = Filter { owner: Some(who), restricted: true, ..Filter::default() };
-        let rows = case::store::page(tx, &filter, MINE).await?;
+        let rows = case::list_store::page(tx, &filter, MINE).await?;
         if rows.is_empty() {
             return Ok(Answer::keep(command::NOTHING_WAITS));
         }
@@ -170,7 +171,7 @@ impl Hearer {
                 )
             }
         };
-        case::store::look_again(&mut tx, Some(who), None, now).await?;
+        case::batch_store::look_again(&mut tx, Some(who), None, now).await?;
         tx.ring_on_commit(TIMETABLE_BELL);
         tx.ring_on_commit(WEB_BELL);
         commit(tx, speaker, Answer::keep(said), now).await

@@ -8,8 +8,9 @@ use crate::assignment::absence::{Absence, of_rows};
 use crate::assignment::choose::{Candidate, Choice, Desk};
 use crate::assignment::rota::Hours;
 use crate::assignment::{self, Lane, Matter, Route, desk_store};
+use crate::case::batch_store::Assigned;
 use crate::case::queue_store::{self, Given};
-use crate::case::store::{Assigned, CaseRow};
+use crate::case::store::CaseRow;
 use crate::case::{self, Asked, Promises, promise};
 use crate::classification::{Classification, Intent, Urgency};
 use crate::clock::Time;
@@ -30,7 +31,7 @@ const ANSWERS_LOOKED_AT: i64 = 500;
 /// What the database says; nothing of the batch is then assigned.
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut tx = app.db.write().await?;
-    let batch = case::store::unassigned(&mut tx, BATCH).await?;
+    let batch = case::batch_store::unassigned(&mut tx, BATCH).await?;
     let units = queue_store::queued_units(&mut tx).await?;
     let room = desk_store::next_room(&mut tx).await?.is_some();
     if batch.is_empty() && units.is_empty() && !room {
@@ -167,7 +168,7 @@ impl Office {
     /// # Errors
     /// What the database says.
     pub async fn load(tx: &mut Tx, now: Time) -> sqlx::Result<Self> {
-        let loads = case::store::loads(tx).await?.into_iter();
+        let loads = case::batch_store::loads(tx).await?.into_iter();
         let loads = loads.map(|(staff, open, last)| (staff, (u32::try_from(open).unwrap_or(u32::MAX), last))).collect();
         Ok(Self { loads, absences: of_rows(&assignment::store::absences(tx, now).await?) })
     }
@@ -294,7 +295,7 @@ async fn write_new(tx: &mut Tx, given: &[New<'_>], now: Time) -> sqlx::Result<()
             }
         })
         .collect();
-    case::store::assign(tx, &assigned, now).await?;
+    case::batch_store::assign(tx, &assigned, now).await?;
     let (corrected, new): (Vec<&New<'_>>, Vec<&New<'_>>) = given.iter().partition(|new| new.row.unit.is_some());
     // Corrected before anybody began: the promises that run get the terms of what it is.
     for New { row, promises, .. } in corrected {

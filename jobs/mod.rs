@@ -232,7 +232,7 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     let sources = source::store::due(&mut tx, now, SOURCES_AT_A_TIME).await?;
     let polls = source::store::next_due(&mut tx).await?;
     let wanted = wanted(&mut tx).await?;
-    let unassigned = case::store::first_unassigned(&mut tx).await?;
+    let unassigned = case::batch_store::first_unassigned(&mut tx).await?;
     let stale = chat::outbox_store::next_stale(&mut tx).await?;
     let lesson = refit_judge::next(app, &mut tx).await?;
     drop(tx);
@@ -280,7 +280,7 @@ async fn wanted(tx: &mut Tx) -> sqlx::Result<Vec<(Job, &'static str, Option<Time
         (Job::ReleaseCases, "release", desk_store::next_absence(tx).await?),
         (Job::AssignCases, "room", desk_store::next_room(tx).await?),
         (Job::SumUpWeeks, "week", desk_store::next_weekly(tx).await?),
-        (Job::RemindStaff, "remind", case::store::next_look(tx).await?),
+        (Job::RemindStaff, "remind", case::batch_store::next_look(tx).await?),
         (Job::RemindStaff, "tell", desk_store::next_offer_to_tell(tx).await?),
         (Job::DeliverMessages, "deliver", chat::store::next_due(tx).await?),
     ])
@@ -300,7 +300,8 @@ pub async fn next_moment(tx: &mut Tx) -> sqlx::Result<Option<Time>> {
 /// What the database says.
 pub async fn something_due(tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
     let polls = source::store::next_due(tx).await?;
-    let (unassigned, stale) = (case::store::first_unassigned(tx).await?, chat::outbox_store::next_stale(tx).await?);
+    let (unassigned, stale) =
+        (case::batch_store::first_unassigned(tx).await?, chat::outbox_store::next_stale(tx).await?);
     let next = next_moment(tx).await?;
     Ok(unassigned.is_some() || stale.is_some() || next.into_iter().chain(polls).any(|at| at <= now))
 }

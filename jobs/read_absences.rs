@@ -116,7 +116,7 @@ async fn write(tx: &mut Tx, mut feed: FeedRow, outcome: Outcome, now: Time) -> s
     }
     desk_store::feed_read(tx, &feed).await?;
     if changed > 0 {
-        case::store::look_again(tx, Some(&feed.staff), None, now).await?;
+        case::batch_store::look_again(tx, Some(&feed.staff), None, now).await?;
         let body = serde_json::json!({ "staff": feed.staff, "changed": changed });
         let fact = Fact { at: now, actor: "lyhord".to_owned(), kind: "absence.feed", case: None, mention: None, body };
         journal::append(tx, &[fact]).await?;

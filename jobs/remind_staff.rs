@@ -8,7 +8,8 @@ use crate::assignment::chain::Rung;
 use crate::assignment::store::AbsenceRow;
 use crate::assignment::{self, Lane, desk_store};
 use crate::calendar::{Calendar, stockholm};
-use crate::case::store::{CaseRow, LookedAt};
+use crate::case::batch_store::LookedAt;
+use crate::case::store::CaseRow;
 use crate::case::{self, CaseState};
 use crate::classification::Urgency;
 use crate::clock::Time;
@@ -31,7 +32,7 @@ const SAID_AT_A_LOOK: usize = 16;
 /// What the database says; nothing of the batch is then decided.
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut tx = app.db.write().await?;
-    let cases = case::store::to_look_at(&mut tx, now, BATCH).await?;
+    let cases = case::batch_store::to_look_at(&mut tx, now, BATCH).await?;
     let known = Known::load(&mut tx, &cases, now).await?;
     let mut facts = Vec::new();
     // A round climbs the ladder it begins with to its end, whatever is decided meanwhile.
@@ -207,7 +208,7 @@ async fn look_at(
         }
     }
     let found: Vec<LookedAt> = looks.iter().map(|(case, _, look)| looked_at(case, look, now)).collect();
-    case::store::looked_at(tx, &found).await
+    case::batch_store::looked_at(tx, &found).await
 }
 
 fn looked_at(case: &CaseRow, look: &reminder::Look, now: Time) -> LookedAt {

@@ -4,7 +4,8 @@
 use crate::app::App;
 use crate::assignment::desk_store;
 use crate::case;
-use crate::case::store::{CaseRow, Filter};
+use crate::case::list_store::Filter;
+use crate::case::store::CaseRow;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::jobs::write_messages::write_summary;
@@ -68,7 +69,7 @@ async fn waiting_for(app: &App, tx: &mut Tx, staff: &str, now: Time) -> sqlx::Re
     for (unit, open, _, _) in units.iter().filter(|(unit, ..)| person.sees_unit(unit)) {
         count += usize::try_from(*open).unwrap_or(0);
         let filter = Filter { unit: Some(unit), ..Filter::default() };
-        rows.extend(case::store::page(tx, &filter, i64::try_from(NAMED).unwrap_or(10)).await?);
+        rows.extend(case::list_store::page(tx, &filter, i64::try_from(NAMED).unwrap_or(10)).await?);
     }
     rows.sort_by_key(|row| (row.due_at, row.id));
     rows.truncate(NAMED);

@@ -103,7 +103,7 @@ async fn compose(
     now: Time,
 ) -> anyhow::Result<()> {
     let (count, earliest) = chat::store::extent(tx, message).await?;
-    let rows = case::store::of_message(tx, message, NAMED).await?;
+    let rows = case::list_store::of_message(tx, message, NAMED).await?;
     let stages = chat::store::cases_of(tx, message).await?;
     let breaking = reminder::store::breaking(tx, message).await?;
     let level = |row: &CaseRow| {

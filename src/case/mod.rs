@@ -1,5 +1,7 @@
 //! Case (ärende): something that waits for an answer, the moves it allows, and what we have promised about it.
 
+pub mod batch_store;
+pub mod list_store;
 pub mod opening;
 pub mod outcome;
 pub mod promise;

@@ -14,7 +14,8 @@ use crate::app::App;
 use crate::assignment::Organisation;
 use crate::calendar::stockholm;
 use crate::calendar::words::clock_text;
-use crate::case::store::{CaseRow, Filter};
+use crate::case::list_store::Filter;
+use crate::case::store::CaseRow;
 use crate::case::{DismissReason, Outcome};
 use crate::classification::{Intent, Urgency};
 use crate::clock::{Clock, Time};
@@ -160,7 +161,7 @@ async fn tell_and_act(app: Arc<App>, script: Script, stopped: watch::Receiver<bo
 /// The open cases as the staff sees them.
 async fn seen(app: &App, now: Time) -> sqlx::Result<Vec<DemoCase>> {
     let mut tx = app.db.read().await?;
-    let rows = case::store::page(&mut tx, &Filter { restricted: true, ..Filter::default() }, MOST).await?;
+    let rows = case::list_store::page(&mut tx, &Filter { restricted: true, ..Filter::default() }, MOST).await?;
     let mut cases = Vec::with_capacity(rows.len());
     for row in &rows {
         let post = mention::store::find(&mut tx, row.mention_id).await?.and_then(|found| found.url).unwrap_or_default();

@@ -28,7 +28,7 @@ pub async fn run(place: &Place, at: Option<&str>) -> anyhow::Result<ExitCode> {
         }
     };
     let mut tx = app.db.read().await?;
-    let cases = case::store::waiting(&mut tx, MOST).await?;
+    let cases = case::list_store::waiting(&mut tx, MOST).await?;
     let known = Known::load(&mut tx, &cases, now).await?;
     if cases.is_empty() {
         println!("Inget ärende väntar.");

@@ -78,7 +78,7 @@ impl Frame {
     pub async fn of(site: &Site, visitor: &Visitor, tx: &mut Tx, title: &str, here: &str) -> Result<Self, Fault> {
         let person = &visitor.person;
         let organisation = site.organisation();
-        let (all, _, mine) = crate::case::store::counts(tx, &person.key, visitor.now).await?;
+        let (all, _, mine) = crate::case::list_store::counts(tx, &person.key, visitor.now).await?;
         let waiting = match person.units.first() {
             _ if person.sees_all_units() => all,
             Some(unit) => store::waiting_in_unit(tx, unit, visitor.now).await?.0,

@@ -35,7 +35,7 @@ async fn newest(site: &Site) -> sqlx::Result<bool> {
 pub(super) async fn metrics(State(site): State<Site>) -> Result<Response, Fault> {
     let now = site.clock.now();
     let mut tx = site.db.read().await?;
-    let (open, late, _) = crate::case::store::counts(&mut tx, "", now).await?;
+    let (open, late, _) = crate::case::list_store::counts(&mut tx, "", now).await?;
     let numbers = Numbers {
         mentions_waiting: crate::mention::store::waiting(&mut tx).await?,
         cases_open: open,

@@ -14,7 +14,8 @@ use super::mask::mask;
 use super::visitor::Visitor;
 use super::{Site, page, store, words};
 use crate::assignment::{Lane, Organisation};
-use crate::case::store::{CaseRow, Filter};
+use crate::case::list_store::Filter;
+use crate::case::store::CaseRow;
 use crate::case::{CaseState, Threat};
 use crate::classification::{Intent, Urgency};
 use crate::clock::Time;
@@ -114,7 +115,7 @@ pub(super) async fn show(
     let (waiting, late) = if let Some(unit) = unit {
         store::waiting_in_unit(&mut tx, unit, visitor.now).await?
     } else {
-        let (waiting, late, _) = crate::case::store::counts(&mut tx, &person.key, visitor.now).await?;
+        let (waiting, late, _) = crate::case::list_store::counts(&mut tx, &person.key, visitor.now).await?;
         (waiting, late)
     };
     let read = store::last_read(&mut tx).await?;
@@ -154,7 +155,7 @@ pub(super) async fn mine(
         ..Filter::default()
     };
     let (rows, next) = listed(&mut tx, &visitor, &organisation, &filter).await?;
-    let (_, _, mine) = crate::case::store::counts(&mut tx, &visitor.person.key, visitor.now).await?;
+    let (_, _, mine) = crate::case::list_store::counts(&mut tx, &visitor.person.key, visitor.now).await?;
     page(&Inbox {
         frame: frame.saying(said(asked.sagt.as_deref())),
         heading: "Mina ärenden",
@@ -207,7 +208,7 @@ async fn listed(
     organisation: &Organisation,
     filter: &Filter<'_>,
 ) -> Result<(Vec<Row>, Option<String>), Fault> {
-    let mut cases = crate::case::store::page(tx, filter, PAGE_CASES + 1).await?;
+    let mut cases = crate::case::list_store::page(tx, filter, PAGE_CASES + 1).await?;
     let more = cases.len() > usize::try_from(PAGE_CASES).unwrap_or(usize::MAX);
     cases.truncate(usize::try_from(PAGE_CASES).unwrap_or(usize::MAX));
     let next = cases.last().filter(|_| more).map(|last| {

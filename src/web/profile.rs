@@ -184,7 +184,7 @@ pub(super) async fn absence(
     let key = visitor.person.key.as_str();
     let mut tx = site.db.write().await?;
     crate::assignment::store::put_absence(&mut tx, key, starts, ends, deputy).await?;
-    crate::case::store::look_again(&mut tx, Some(key), None, visitor.now).await?;
+    crate::case::batch_store::look_again(&mut tx, Some(key), None, visitor.now).await?;
     tell(tx, &visitor, "absence.noted", serde_json::json!({ "from": starts, "until": ends, "deputy": deputy })).await?;
     Ok(saved())
 }
@@ -205,7 +205,7 @@ pub(super) async fn back_again(
     if !crate::assignment::store::end_absence(&mut tx, meant.id, key, visitor.now).await? {
         return Err(Fault::NotFound);
     }
-    crate::case::store::look_again(&mut tx, Some(key), None, visitor.now).await?;
+    crate::case::batch_store::look_again(&mut tx, Some(key), None, visitor.now).await?;
     tell(tx, &visitor, "absence.ended", serde_json::json!({})).await?;
     Ok(saved())
 }
@@ -231,7 +231,7 @@ pub(super) async fn silence(
     let until = now.plus(Duration::from_secs(u64::from(quiet.timmar) * 3600));
     let mut tx = site.db.write().await?;
     crate::reminder::store::put_silence(&mut tx, "person", key, now, until, &reason, key).await?;
-    crate::case::store::look_again(&mut tx, Some(key), None, now).await?;
+    crate::case::batch_store::look_again(&mut tx, Some(key), None, now).await?;
     tell(tx, &visitor, "silence.made", serde_json::json!({ "until": until })).await?;
     Ok(saved())
 }
@@ -246,7 +246,7 @@ pub(super) async fn sound(
     if !store::lift_silence(&mut tx, meant.id, key, visitor.now).await? {
         return Err(Fault::NotFound);
     }
-    crate::case::store::look_again(&mut tx, Some(key), None, visitor.now).await?;
+    crate::case::batch_store::look_again(&mut tx, Some(key), None, visitor.now).await?;
     tell(tx, &visitor, "silence.lifted", serde_json::json!({})).await?;
     Ok(saved())
 }

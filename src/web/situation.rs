@@ -269,7 +269,7 @@ async fn changed(
     until: Option<Time>,
 ) -> Result<(), Fault> {
     let unit = (scope == "unit").then_some(subject);
-    crate::case::store::look_again(&mut tx, None, unit, visitor.now).await?;
+    crate::case::batch_store::look_again(&mut tx, None, unit, visitor.now).await?;
     let body = serde_json::json!({ "scope": scope, "subject": subject, "until": until });
     let fact = Fact { at: visitor.now, actor: visitor.person.key.clone(), kind, case: None, mention: None, body };
     journal::append(&mut tx, &[fact]).await?;

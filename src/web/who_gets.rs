@@ -45,7 +45,7 @@ pub(super) async fn answer(
 ) -> Result<Response, Fault> {
     let text: String = about.text.trim().chars().take(TEXT_MAX).collect();
     let mut tx = site.db.read().await?;
-    let loads = crate::case::store::loads(&mut tx).await?;
+    let loads = crate::case::batch_store::loads(&mut tx).await?;
     let absences = of_rows(&crate::assignment::store::absences(&mut tx, visitor.now).await?);
     let frame = Frame::of(&site, &visitor, &mut tx, "Vem får det?", "/vem-far-det").await?;
     drop(tx);

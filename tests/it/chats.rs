@@ -8,7 +8,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use lyhord::app::App;
-use lyhord::case::store::{Assigned, CaseRow, NewCase};
+use lyhord::case::batch_store::Assigned;
+use lyhord::case::store::{CaseRow, NewCase};
 use lyhord::chat::bind::Code;
 use lyhord::chat::{Chat as _, SendError, Tried, outbox_store};
 use lyhord::clock::Time;
@@ -81,7 +82,8 @@ impl Stage {
     async fn until(&self, now: Time) {
         loop {
             let mut tx = self.app().db.read().await.unwrap();
-            let next = [case::store::next_look(&mut tx).await.unwrap(), chat::store::next_due(&mut tx).await.unwrap()];
+            let next =
+                [case::batch_store::next_look(&mut tx).await.unwrap(), chat::store::next_due(&mut tx).await.unwrap()];
             drop(tx);
             let next = next.into_iter().flatten().min().filter(|next| *next < now);
             self.running.until(next.unwrap_or(now)).await;
@@ -154,7 +156,7 @@ impl Stage {
             discovered_late: false,
             queued: false,
         };
-        case::store::assign(&mut tx, &[assigned], now).await.unwrap();
+        case::batch_store::assign(&mut tx, &[assigned], now).await.unwrap();
         tx.commit().await.unwrap();
         id
     }

@@ -1,6 +1,8 @@
 //! Every store function on both databases: the same facts in, the same facts out.
 
-use lyhord::case::store::{Assigned, Change, Filter, LookedAt, NewCase};
+use lyhord::case::batch_store::{Assigned, LookedAt};
+use lyhord::case::list_store::Filter;
+use lyhord::case::store::{Change, NewCase};
 use lyhord::classification::{Classification, Confidence, Intent, Sentiment, Urgency};
 use lyhord::clock::Time;
 use lyhord::db::{Db, Tx};
@@ -106,7 +108,7 @@ pub async fn a_case(tx: &mut Tx, native_id: &str, words: &str) -> CaseId {
 
 pub async fn an_assigned_case(tx: &mut Tx, native_id: &str, words: &str, due: Time) -> CaseId {
     let id = a_case(tx, native_id, words).await;
-    case::store::assign(tx, &[assigned(id, due)], NOW).await.unwrap();
+    case::batch_store::assign(tx, &[assigned(id, due)], NOW).await.unwrap();
     id
 }
 
@@ -285,26 +287,28 @@ async fn the_inbox_pages_by_what_is_due_first_and_finds_words() {
         let soon = an_assigned_case(&mut tx, "2", "Snöröjning på Göteborgsvägen", later(200)).await;
         let unassigned = a_case(&mut tx, "3", "Ny").await;
         assert_eq!(
-            case::store::unassigned(&mut tx, 9).await.unwrap().iter().map(|c| c.id).collect::<Vec<_>>(),
+            case::batch_store::unassigned(&mut tx, 9).await.unwrap().iter().map(|c| c.id).collect::<Vec<_>>(),
             [unassigned]
         );
         let all = Filter { restricted: true, ..Filter::default() };
-        let page = case::store::page(&mut tx, &all, 1).await.unwrap();
+        let page = case::list_store::page(&mut tx, &all, 1).await.unwrap();
         assert_eq!(page.iter().map(|c| c.id).collect::<Vec<_>>(), [soon]);
         let next = Filter { after: Some((page[0].due_at.unwrap(), page[0].id)), ..all.clone() };
-        let page = case::store::page(&mut tx, &next, 9).await.unwrap();
+        let page = case::list_store::page(&mut tx, &next, 9).await.unwrap();
         assert_eq!(page.iter().map(|c| c.id).collect::<Vec<_>>(), [late]);
         for words in ["snöröjning", "älvängen \"(*"] {
-            let found = case::store::page(&mut tx, &Filter { words: Some(words), ..all.clone() }, 9).await.unwrap();
+            let found =
+                case::list_store::page(&mut tx, &Filter { words: Some(words), ..all.clone() }, 9).await.unwrap();
             assert_eq!(found.len(), 1, "{words}");
         }
-        let none = case::store::page(&mut tx, &Filter { words: Some("snorojning"), ..all.clone() }, 9).await.unwrap();
+        let none =
+            case::list_store::page(&mut tx, &Filter { words: Some("snorojning"), ..all.clone() }, 9).await.unwrap();
         assert!(none.is_empty(), "å, ä and ö are letters");
-        let others = case::store::page(&mut tx, &Filter { unit: Some("skola"), ..all.clone() }, 9).await.unwrap();
+        let others = case::list_store::page(&mut tx, &Filter { unit: Some("skola"), ..all.clone() }, 9).await.unwrap();
         assert!(others.is_empty());
-        assert_eq!(case::store::waiting(&mut tx, 9).await.unwrap().len(), 2);
-        assert_eq!(case::store::counts(&mut tx, "karin", later(250)).await.unwrap(), (3, 1, 2));
-        let loads = case::store::loads(&mut tx).await.unwrap();
+        assert_eq!(case::list_store::waiting(&mut tx, 9).await.unwrap().len(), 2);
+        assert_eq!(case::list_store::counts(&mut tx, "karin", later(250)).await.unwrap(), (3, 1, 2));
+        let loads = case::batch_store::loads(&mut tx).await.unwrap();
         assert_eq!(loads, [("karin".to_owned(), 2, Some(NOW))]);
         let joined = case::store::joinable(&mut tx, "rss", Some("t1"), MentionId(999)).await.unwrap();
         assert_eq!(joined, Some(late));
@@ -324,19 +328,19 @@ async fn a_look_is_due_when_something_can_have_changed() {
         let mut tx = writing(&db).await;
         let id = an_assigned_case(&mut tx, "1", "a", later(3600)).await;
         let other = an_assigned_case(&mut tx, "2", "b", later(3600)).await;
-        assert_eq!(case::store::next_look(&mut tx).await.unwrap(), Some(NOW));
-        assert_eq!(case::store::to_look_at(&mut tx, NOW, 9).await.unwrap().len(), 2);
+        assert_eq!(case::batch_store::next_look(&mut tx).await.unwrap(), Some(NOW));
+        assert_eq!(case::batch_store::to_look_at(&mut tx, NOW, 9).await.unwrap().len(), 2);
         let quiet =
             LookedAt { id, next_look_at: Some(later(60)), hold: Some("Tyst".to_owned()), hold_until: Some(later(60)) };
         let awake = LookedAt { id: other, next_look_at: None, hold: None, hold_until: None };
-        case::store::looked_at(&mut tx, &[]).await.unwrap();
-        case::store::looked_at(&mut tx, &[quiet, awake]).await.unwrap();
+        case::batch_store::looked_at(&mut tx, &[]).await.unwrap();
+        case::batch_store::looked_at(&mut tx, &[quiet, awake]).await.unwrap();
         let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
         assert_eq!((row.hold.as_deref(), row.hold_until), (Some("Tyst"), Some(later(60))));
-        assert!(case::store::to_look_at(&mut tx, later(59), 9).await.unwrap().is_empty());
-        assert_eq!(case::store::look_again(&mut tx, Some("karin"), None, later(5)).await.unwrap(), 2);
-        assert_eq!(case::store::look_again(&mut tx, None, Some("skola"), later(5)).await.unwrap(), 0);
-        assert_eq!(case::store::to_look_at(&mut tx, later(5), 9).await.unwrap().len(), 2);
+        assert!(case::batch_store::to_look_at(&mut tx, later(59), 9).await.unwrap().is_empty());
+        assert_eq!(case::batch_store::look_again(&mut tx, Some("karin"), None, later(5)).await.unwrap(), 2);
+        assert_eq!(case::batch_store::look_again(&mut tx, None, Some("skola"), later(5)).await.unwrap(), 0);
+        assert_eq!(case::batch_store::to_look_at(&mut tx, later(5), 9).await.unwrap().len(), 2);
         tx.commit().await.unwrap();
     })
     .await;
@@ -359,7 +363,7 @@ async fn a_thing_is_decided_once_and_carried_by_one_message() {
         chat::store::carry(&mut tx, &[unwritten[0].0], message).await.unwrap();
         assert!(chat::store::unwritten(&mut tx, 9).await.unwrap().is_empty());
         assert_eq!(chat::store::extent(&mut tx, message).await.unwrap(), (1, Some(later(3600))));
-        assert_eq!(case::store::of_message(&mut tx, message, 9).await.unwrap()[0].id, case);
+        assert_eq!(case::list_store::of_message(&mut tx, message, 9).await.unwrap()[0].id, case);
         assert_eq!(chat::store::cases_of(&mut tx, message).await.unwrap(), [(case, "notice".to_owned())]);
         assert_eq!(chat::store::nth_last_message_at(&mut tx, "karin", 0).await.unwrap(), Some(NOW));
         assert_eq!(chat::store::nth_last_message_at(&mut tx, "karin", 1).await.unwrap(), None);
@@ -527,7 +531,7 @@ async fn a_correction_is_an_example_and_sends_the_case_on_its_way_again() {
     on_both(|_, db| async move {
         let mut tx = writing(&db).await;
         let id = an_assigned_case(&mut tx, "k1", "Lampan vid skolan är släckt", later(60)).await;
-        assert_eq!(case::store::first_unassigned(&mut tx).await.unwrap(), None);
+        assert_eq!(case::batch_store::first_unassigned(&mut tx).await.unwrap(), None);
         let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
         let correct = |question, became| classification::store::NewCorrection {
             mention: row.mention_id,
@@ -567,11 +571,11 @@ async fn a_correction_is_an_example_and_sends_the_case_on_its_way_again() {
         let now = case::store::find(&mut tx, id).await.unwrap().unwrap();
         assert_eq!((now.topic.as_str(), now.intent.as_str(), now.urgency.as_str()), ("skola", "felanmalan", "hog"));
         assert_eq!((now.protected, now.restricted, now.owner), (true, true, row.owner));
-        assert_eq!(case::store::first_unassigned(&mut tx).await.unwrap(), Some(id));
-        assert_eq!(case::store::unassigned(&mut tx, 9).await.unwrap().len(), 1);
+        assert_eq!(case::batch_store::first_unassigned(&mut tx).await.unwrap(), Some(id));
+        assert_eq!(case::batch_store::unassigned(&mut tx, 9).await.unwrap().len(), 1);
         let taken = Change { state: Some("accepted"), ..Change::default() };
         assert!(case::store::change(&mut tx, id, now.revision, &taken, later(9)).await.unwrap());
-        assert_eq!(case::store::first_unassigned(&mut tx).await.unwrap(), None, "what is taken stays");
+        assert_eq!(case::batch_store::first_unassigned(&mut tx).await.unwrap(), None, "what is taken stays");
         let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
         assert_eq!((row.topic.as_str(), row.protected), ("skola", true), "another change leaves the judgement be");
         tx.commit().await.unwrap();

@@ -2,9 +2,9 @@
 
 use lyhord::assignment::desk_store::{self, FeedRow, NewOffer};
 use lyhord::assignment::store as absence_store;
+use lyhord::case::batch_store::Assigned;
 use lyhord::case::promise_store::{self, Begun, Shown, Terms};
 use lyhord::case::queue_store::{self, Given};
-use lyhord::case::store::Assigned;
 use lyhord::case::{self, Actor, Happening, PromiseEvent, PromiseKind};
 use lyhord::id::CaseId;
 use lyhord::reminder;
@@ -90,11 +90,14 @@ async fn a_queue_is_kept_in_the_order_of_what_is_due() {
         desk_store::make_room(&mut tx, "va", NOW).await.unwrap();
         assert_eq!(desk_store::next_room(&mut tx).await.unwrap(), None, "nothing waits, so nobody is asked");
         let queued = [(late, 90), (soon, 60)].map(|(id, due)| Assigned { queued: true, ..assigned(id, later(due)) });
-        case::store::assign(&mut tx, &queued, NOW).await.unwrap();
+        case::batch_store::assign(&mut tx, &queued, NOW).await.unwrap();
         assert_eq!(queue_store::queued_units(&mut tx).await.unwrap(), ["va"]);
         assert_eq!(queue_store::queue_lengths(&mut tx).await.unwrap(), [("va".to_owned(), 2)]);
         assert_eq!(queue_store::queued(&mut tx, "va", 9).await.unwrap(), [soon, late]);
-        assert!(case::store::loads(&mut tx).await.unwrap().is_empty(), "who answers for a queue has not its load");
+        assert!(
+            case::batch_store::loads(&mut tx).await.unwrap().is_empty(),
+            "who answers for a queue has not its load"
+        );
         desk_store::make_room(&mut tx, "va", later(1)).await.unwrap();
         assert_eq!(desk_store::next_room(&mut tx).await.unwrap(), Some(later(1)));
         desk_store::take_rooms(&mut tx).await.unwrap();

@@ -7,7 +7,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use lyhord::app::App;
 use lyhord::assignment::Role;
-use lyhord::case::store::{Assigned, CaseRow, NewCase};
+use lyhord::case::batch_store::Assigned;
+use lyhord::case::store::{CaseRow, NewCase};
 use lyhord::clock::{Clock, Time};
 use lyhord::config::Config;
 use lyhord::id::{CaseId, SourceId};
@@ -154,7 +155,7 @@ impl House {
             discovered_late: false,
             queued: false,
         };
-        lyhord::case::store::assign(&mut tx, &[assigned], now).await.unwrap();
+        lyhord::case::batch_store::assign(&mut tx, &[assigned], now).await.unwrap();
         tx.commit().await.unwrap();
         id
     }
