@@ -15,6 +15,7 @@ use crate::chat::slack_listen::SlackEar;
 use crate::chat::telegram_listen::{POLL_WAIT, TelegramEar};
 use crate::chat::voices::Voice;
 use crate::chat::{self, Channel, Keep, NotKept, SendError, mattermost_listen};
+use crate::jobs::accept_deliveries::{self, BODY_WITHIN};
 pub use crate::jobs::answer_staff::Hearer;
 use crate::source;
 use crate::web::access::Hook;
@@ -112,15 +113,17 @@ pub fn routes(app: &Arc<App>) -> anyhow::Result<Router> {
     let mut routes = Router::new();
     for hook in Hook::ALL {
         if let Some(route) = route(app, hook)? {
-            routes = routes.merge(route);
+            // Each has a bound of its own, so that a flood at one lets the others be heard.
+            routes = routes.merge(bounded(route));
         }
     }
-    Ok(bounded(routes))
+    Ok(routes)
 }
 
 fn route(app: &Arc<App>, hook: Hook) -> anyhow::Result<Option<Router>> {
     let chat = &app.config.chat;
     Ok(match hook {
+        Hook::Source => accept_deliveries::routes(app, BODY_WITHIN),
         Hook::Telegram => match chat.telegram.as_ref().map(|telegram| &telegram.mode) {
             Some(Mode::Webhook { path, secret, .. }) => {
                 telegram_ear(app)?.map(|ear| Arc::new(ear).router(path, secret.clone()))

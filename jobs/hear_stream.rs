@@ -59,7 +59,8 @@ const MESSAGE_MAX: usize = 512 * 1024;
 /// The streams of this configuration.
 #[must_use]
 pub fn parts(app: &App) -> Vec<String> {
-    let streamed = app.config.sources.iter().filter(|source| source.kind.is_streamed() && !source.paused);
+    let streamed =
+        app.config.sources.iter().filter(|one| matches!(one.kind, SourceKind::BlueskyStream(_)) && !one.paused);
     streamed.map(|source| source.key.clone()).collect()
 }
 

@@ -50,7 +50,7 @@ pub struct Kept {
 }
 
 /// What is said to us is kept though no rule hears it.
-const TO_US: &str = "Inlägget är riktat till kommunens konto eller står i en tråd där vi har svarat.";
+const TO_US: &str = "Inlägget är ställt till kommunen: till vårt konto, i en tråd där vi har svarat, eller lämnat till oss.";
 
 /// Hears and keeps. Enqueues the next step when something new was kept.
 ///
@@ -63,25 +63,7 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
     let mut judge = false;
     for post in posts {
         let site = post.url.as_deref().map(site).unwrap_or_default();
-        let mut hearing = app.watch.hear(&Heard {
-            title: post.title.as_deref().unwrap_or_default(),
-            text: &post.text,
-            channel: &post.channel,
-            source: from.key,
-            language: post.language.as_deref().unwrap_or_default(),
-            site: &site,
-            kind: post.kind.slug(),
-        });
-        let own =
-            post.own || post.writer.as_deref().is_some_and(|writer| app.config.accounts.is_ours(&post.channel, writer));
-        if post.to_us && !own {
-            hearing.relevance = Relevance::Yes;
-            hearing.score = 1.0;
-            hearing.because.insert(0, TO_US.to_owned());
-        }
-        if hearing.relevance == Relevance::No && !own {
-            continue;
-        }
+        let Some((hearing, own)) = heard(app, from.key, post, &site) else { continue };
         kept.heard += 1;
         if let Some(id) = keep_one(tx, from, post, own, &hearing, &site, now).await? {
             kept.new += 1;
@@ -106,6 +88,33 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
         Job::ClassifyMentions.enqueue(tx, now).await?;
     }
     Ok(kept)
+}
+
+/// True when a post is kept: a rule hears it, it is said to us, or it is our own.
+#[must_use]
+pub fn concerns_us(app: &App, key: &str, post: &Post) -> bool {
+    heard(app, key, post, &post.url.as_deref().map(site).unwrap_or_default()).is_some()
+}
+
+/// What the rules say of a post that is kept, and whether we wrote it; nothing when it is none of ours.
+fn heard(app: &App, key: &str, post: &Post, site: &str) -> Option<(Hearing, bool)> {
+    let mut hearing = app.watch.hear(&Heard {
+        title: post.title.as_deref().unwrap_or_default(),
+        text: &post.text,
+        channel: &post.channel,
+        source: key,
+        language: post.language.as_deref().unwrap_or_default(),
+        site,
+        kind: post.kind.slug(),
+    });
+    let own =
+        post.own || post.writer.as_deref().is_some_and(|writer| app.config.accounts.is_ours(&post.channel, writer));
+    if post.to_us && !own {
+        hearing.relevance = Relevance::Yes;
+        hearing.score = 1.0;
+        hearing.because.insert(0, TO_US.to_owned());
+    }
+    (hearing.relevance != Relevance::No || own).then_some((hearing, own))
 }
 
 /// A known post that says something else now: what it said is kept as a version. One without a case is judged anew.

@@ -17,6 +17,7 @@ use crate::id::SourceId;
 use crate::queue::{self, Lane, Work};
 use crate::{case, chat, source};
 
+pub mod accept_deliveries;
 pub mod answer_staff;
 pub mod assign_cases;
 pub mod check_accounts;
@@ -37,6 +38,7 @@ pub mod release_cases;
 pub mod remind_staff;
 pub mod sum_up_weeks;
 pub mod sweep;
+pub mod take_deliveries;
 pub mod tell_of_voices;
 pub mod warn_keepers;
 pub mod watch_over;
@@ -68,6 +70,8 @@ const ACCOUNTS_EVERY: Duration = Duration::from_hours(24);
 pub enum Job {
     /// Reads one source and keeps what is about us.
     PollSource(SourceId),
+    /// Takes on what was handed in at web hooks.
+    TakeDeliveries,
     /// Judges mentions that nobody has judged.
     ClassifyMentions,
     /// Opens or joins cases for judged mentions.
@@ -104,6 +108,7 @@ impl Job {
     fn work(self) -> Work {
         let (job, id, lane) = match self {
             Self::PollSource(id) => ("poll_source", Some(id.0), Lane::Listen),
+            Self::TakeDeliveries => ("take_deliveries", None, Lane::River),
             Self::ClassifyMentions => ("classify_mentions", None, Lane::River),
             Self::OpenCases => ("open_cases", None, Lane::River),
             Self::AssignCases => ("assign_cases", None, Lane::River),
@@ -127,6 +132,7 @@ impl Job {
     fn of(work: &Work) -> Option<Self> {
         Some(match (work.job.as_str(), work.id) {
             ("poll_source", Some(id)) => Self::PollSource(SourceId(id)),
+            ("take_deliveries", _) => Self::TakeDeliveries,
             ("classify_mentions", _) => Self::ClassifyMentions,
             ("open_cases", _) => Self::OpenCases,
             ("assign_cases", _) => Self::AssignCases,
@@ -170,6 +176,7 @@ impl Job {
         let now = app.clock.now();
         match self {
             Self::PollSource(id) => poll_source::run(app, id, now).await,
+            Self::TakeDeliveries => take_deliveries::run(app, now).await,
             Self::ClassifyMentions => classify_mentions::run(app, now).await,
             Self::OpenCases => open_cases::run(app, now).await,
             Self::AssignCases => assign_cases::run(app, now).await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Time;
 use crate::jobs::Job;
-use crate::source::channel_store;
+use crate::source::{channel_store, hand_store};
 use crate::source::rhythm::{HISTORY_HOURS, hour_of};
 use crate::{chat, queue, web};
 
@@ -15,6 +15,9 @@ const KEEP_WORK: Duration = Duration::from_hours(24);
 /// What chats have brought us is kept this long: Telegram repeats an update for a day, the others for minutes.
 const KEEP_HEARD: Duration = Duration::from_hours(7 * 24);
 
+/// A delivery to a web hook is known again for so long: senders give up after some days.
+pub const KEEP_DELIVERIES: Duration = Duration::from_hours(7 * 24);
+
 /// Enqueues each batch job once: a job that finds nothing costs one query, and a fact that was left behind by a
 /// crash waits no longer than to the next sweep.
 ///
@@ -22,12 +25,13 @@ const KEEP_HEARD: Duration = Duration::from_hours(7 * 24);
 /// What the database says.
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut tx = app.db.write().await?;
-    for job in [Job::ClassifyMentions, Job::OpenCases, Job::AssignCases] {
+    for job in [Job::TakeDeliveries, Job::ClassifyMentions, Job::OpenCases, Job::AssignCases] {
         job.enqueue(&mut tx, now).await?;
     }
     if !channel_store::troubles(&mut tx).await?.is_empty() {
         Job::WarnKeepers.enqueue(&mut tx, now).await?;
     }
+    hand_store::forget_deliveries(&mut tx, now.minus(KEEP_DELIVERIES)).await?;
     channel_store::unwatch(&mut tx, now).await?;
     channel_store::forget_hours(&mut tx, hour_of(now) - 2 * HISTORY_HOURS).await?;
     chat::outbox_store::forget_heard(&mut tx, now.minus(KEEP_HEARD)).await?;

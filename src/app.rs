@@ -27,6 +27,7 @@ use crate::http::{self, Fetch, FetchError, Fetched, Limits, Reach};
 use crate::mention::watch::{self, Watch};
 use crate::reminder::Ladders;
 use crate::source::account::Account;
+use crate::source::hook::{self, Hook};
 use crate::source::store::{Named, SourceRow};
 use crate::source::watched::{SourceKind, SourceSetting};
 use crate::source::{
@@ -230,6 +231,7 @@ impl App {
         let accounts = &self.config.accounts;
         match &setting.kind {
             SourceKind::Feed => FeedSource::new(client, setting).poll(cursor, now).await,
+            SourceKind::Hook(_) => Err(PollError::Refused("till en webbkrok lämnas inlägg, den läses inte".to_owned())),
             SourceKind::BlueskyStream(_) => {
                 Err(PollError::Refused("en ström läses inte på begäran, den läses hela tiden".to_owned()))
             }
@@ -262,6 +264,25 @@ impl App {
         let bearer = account.and_then(|account| account.secret.as_ref()).map(source::account::Secret::reveal);
         let reach = if url.scheme() == "ws" { Reach::Local } else { setting.reach };
         self.http.dial(&http::Dial { url, protocol, bearer, reach }).await
+    }
+
+    /// Hands in an empty, signed delivery at a web hook of ours, as those who use it do: whether it was taken, and what
+    /// that means in Swedish.
+    pub async fn knock(&self, setting: &SourceSetting, hook: &Hook) -> (bool, String) {
+        const EMPTY: &[u8] = b"{\"items\":[]}";
+        let now = self.clock.now();
+        let once = format!("prov-{}", Ulid::generate());
+        let Some(headers) = hook.sign(&once, EMPTY, now) else {
+            return (false, "hemligheten är inte satt, så inget tas emot".to_owned());
+        };
+        let address = format!("{}{}{}", self.config.base_url.as_str().trim_end_matches('/'), hook::PATH, setting.key);
+        match self.http.hand_in(&address, &headers, EMPTY).await {
+            Ok(202) => (true, format!("{address} tar emot")),
+            Ok(404) => (false, format!("{address} svarar 404. Starta om tjänsten så att den läser sources.toml")),
+            Ok(401) => (false, format!("{address} godtar inte vår signatur: tjänsten har en annan hemlighet eller klocka")),
+            Ok(status) => (false, format!("{address} svarar {status}")),
+            Err(fault) => (false, format!("{address} svarar inte ({fault}). Är tjänsten igång?")),
+        }
     }
 
     /// Bytes that a stream needs to be understood (its dictionary); nothing when they are not to be had.

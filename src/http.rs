@@ -195,6 +195,23 @@ impl Client {
         timeout(self.limits.total, self.follow(fetch)).await.unwrap_or(Err(FetchError::TimedOut("the whole")))
     }
 
+    /// Posts JSON once to an address of our own, with these headers; tells the status.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn hand_in(&self, url: &str, headers: &[(&'static str, String)], json: &'static [u8]) -> Result<u16, FetchError> {
+        let url = Url::parse(url).map_err(|_| FetchError::Address(url.to_owned()))?;
+        self.checked(&url, Reach::Local)?;
+        let mut request = self.local.post(url).header(header::CONTENT_TYPE, "application/json").body(json);
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        match timeout(self.limits.total, request.send()).await {
+            Err(_) => Err(FetchError::TimedOut("the head of the answer")),
+            Ok(answer) => Ok(answer.map_err(unreachable)?.status().as_u16()),
+        }
+    }
+
     async fn follow(&self, fetch: &Fetch<'_>) -> Result<Fetched, FetchError> {
         let mut url = Url::parse(fetch.url).map_err(|_| FetchError::Address(fetch.url.to_owned()))?;
         let mut permanent = true;

@@ -39,4 +39,6 @@ id! {
     ReminderId,
     /// What we answered.
     ResponseId,
+    /// Something that was handed in at a web hook.
+    DeliveryId,
 }

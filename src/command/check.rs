@@ -27,6 +27,11 @@ pub async fn run(place: &Place, online: bool) -> anyhow::Result<ExitCode> {
         config.organisation.staff.len(),
         config.organisation.topics.len(),
     );
+    for (setting, hook) in config.sources.iter().filter_map(|one| Some((one, one.kind.hook()?))) {
+        if hook.secrets.is_empty() {
+            println!("Webbkroken {}: hemligheten är inte satt, så inget tas emot.", setting.name);
+        }
+    }
     if let Some(external) = &config.external_judge {
         println!("Extern bedömare: {} hos {}, enligt {}.", external.model, external.address, external.dpia);
     }
@@ -40,9 +45,18 @@ async fn try_all(config: Config, place: &Place) -> anyhow::Result<ExitCode> {
     let app = App::open(config, place.clock.clone()).await?;
     let mut blind = 0;
     for setting in app.config.sources.iter().filter(|setting| !setting.paused) {
-        if let SourceKind::BlueskyStream(stream) = &setting.kind {
-            blind += try_streams(&app, setting, stream).await;
-            continue;
+        match &setting.kind {
+            SourceKind::BlueskyStream(stream) => {
+                blind += try_streams(&app, setting, stream).await;
+                continue;
+            }
+            SourceKind::Hook(hook) => {
+                let (works, says) = app.knock(setting, hook).await;
+                blind += usize::from(!works);
+                println!("{}: {says}", setting.name);
+                continue;
+            }
+            _ => {}
         }
         let row = SourceRow::fresh(&setting.key, &setting.name, &setting.address, &setting.channel);
         match app.read_source(&row, &Cursor::default(), &[], app.clock.now()).await {

@@ -110,6 +110,7 @@ pub async fn parts(
         let router =
             web::router(Arc::clone(&app)).merge(hooks).into_make_service_with_connect_info::<std::net::SocketAddr>();
         let stop = until(stopped.clone());
+        tasks.spawn(again("hooks", Arc::clone(&app), stopped.clone(), jobs::accept_deliveries::stand_open));
         tasks.spawn(async move { Ok(axum::serve(listener, router).with_graceful_shutdown(stop).await?) });
     }
     if roles.work {

@@ -110,7 +110,7 @@ fn account(section: &Section, keys: &mut HashSet<String>) -> Option<Account> {
     let handle = section.located("handle");
     let id = section.located_optional("id");
     let server = section.located_optional("server");
-    let secret = secret(section);
+    let secret = secret_of(section, "secret_env", "secret_file");
     let (key, channel, handle) = (key?, channel?, handle?);
     if !super::watched::is_slug(&key.text) {
         key.place.report(format!("`key` is `{}`, expected lower-case letters, digits and hyphens", key.text));
@@ -154,14 +154,14 @@ fn account(section: &Section, keys: &mut HashSet<String>) -> Option<Account> {
     })
 }
 
-/// The secret behind `secret_env` or `secret_file`. One that is named and is not there is no fault: the account is then
-/// known but not used, as a demo or a test machine has it; [`Account::secret`] says so.
-fn secret(section: &Section) -> Option<Secret> {
-    let (variable, file) = (section.located_optional("secret_env"), section.located_optional("secret_file"));
+/// The secret in the environment variable or the file that these two keys name. One that is named and is not there is no
+/// fault: the account or source is then known but not used, as a demo or a test machine has it.
+pub(super) fn secret_of(section: &Section, variable_key: &str, file_key: &str) -> Option<Secret> {
+    let (variable, file) = (section.located_optional(variable_key), section.located_optional(file_key));
     let text = match (variable, file) {
         (None, None) => return None,
         (Some(_), Some(file)) => {
-            file.place.report("only one of `secret_env` and `secret_file` may be set");
+            file.place.report(format!("only one of `{variable_key}` and `{file_key}` may be set"));
             return None;
         }
         (Some(variable), None) => std::env::var(&variable.text).unwrap_or_default(),

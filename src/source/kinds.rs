@@ -6,10 +6,11 @@ use std::time::Duration;
 use url::Url;
 
 use super::account::{Accounts, is_safe};
+use super::hook::{self, Hook};
 use crate::settings::{Located, Section};
 
 /// Slugs of the kinds, as the configuration names them.
-pub const KINDS: [&str; 3] = ["feed", "bluesky", "mastodon"];
+pub const KINDS: [&str; 4] = ["feed", "bluesky", "mastodon", "hook"];
 
 /// Streams that can stand in for the first one: more are a list that nobody tends.
 const FALLBACKS: usize = 4;
@@ -48,6 +49,8 @@ pub enum SourceKind {
         /// Listen to the server's stream too.
         stream: bool,
     },
+    /// An address of ours that others hand posts in at.
+    Hook(Hook),
 }
 
 /// Where a stream of all posts is found.
@@ -69,20 +72,27 @@ impl SourceKind {
             Self::BlueskyAccount { .. } => "bluesky-account",
             Self::MastodonTags { .. } => "mastodon-tags",
             Self::MastodonAccount { .. } => "mastodon-account",
+            Self::Hook(_) => "hook",
         }
     }
 
     /// True when it is listened to all the time and never due.
     #[must_use]
     pub fn is_streamed(&self) -> bool {
-        matches!(self, Self::BlueskyStream(_))
+        matches!(self, Self::BlueskyStream(_) | Self::Hook(_))
+    }
+
+    /// The web hook, when it is one.
+    #[must_use]
+    pub fn hook(&self) -> Option<&Hook> {
+        if let Self::Hook(hook) = self { Some(hook) } else { None }
     }
 
     /// Key of the account that it signs in with.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         match self {
-            Self::Feed | Self::BlueskyStream(_) => None,
+            Self::Feed | Self::BlueskyStream(_) | Self::Hook(_) => None,
             Self::BlueskyAccount { account, .. } | Self::MastodonAccount { account, .. } => Some(account),
             Self::MastodonTags { account, .. } => account.as_deref(),
         }
@@ -137,6 +147,14 @@ pub fn capabilities(slug: &str) -> (&'static str, &'static [&'static str]) {
                 "Ser inte inlägg från den som har blockerat kontot.",
             ],
         ),
+        "hook" => (
+            "Tar emot inlägg som en e-tjänst eller en mediebevakare lämnar, signerade. Ser ändringar och borttagningar när \
+             den som lämnar dem säger till.",
+            &[
+                "Ser bara det som lämnas: tystnar den som lämnar ser vi det på rytmen, inte på svaret.",
+                "Tar inte emot det som bara var öppet för några.",
+            ],
+        ),
         "import" => ("Inlästa filer; läses inte av sig själv.", &[]),
         _ => ("", &[]),
     }
@@ -158,6 +176,7 @@ impl Common<'_> {
                 _ => self.bluesky_stream(),
             },
             "mastodon" => self.mastodon(),
+            "hook" => self.hook(),
             _ => {
                 let address = self.required_address("https://")?;
                 let url = Self::url(&address, &["http", "https"], "an address with https://")?;
@@ -179,6 +198,18 @@ impl Common<'_> {
             address.place.report(format!("`address` is `{}`, expected {expected}", address.text));
         }
         url
+    }
+
+    /// A hook has no address of its own to set: it is ours, and follows from the key.
+    fn hook(&self) -> Option<(SourceKind, Url)> {
+        if let Some(address) = &self.address {
+            address.place.report(format!("`address` is not set for a hook: it is {}KEY at our own pages", hook::PATH));
+            return None;
+        }
+        let hook = hook::read(self.section)?;
+        let key = self.section.text_optional("key").unwrap_or_default();
+        let url = Url::parse(&format!("krok:{}{key}", hook::PATH)).ok()?;
+        Some((SourceKind::Hook(hook), url))
     }
 
     fn bluesky_stream(&self) -> Option<(SourceKind, Url)> {

@@ -60,8 +60,12 @@ fn source(section: &Section, accounts: &Accounts, keys: &mut HashSet<String>) ->
     let address = section.located_optional("address");
     let local = section.flag_or("local", false);
     let own = section.flag_or("own", false);
-    // What comes from an interface belongs to its channel; a feed may belong to any.
-    let channel = if kind == "feed" { section.text_or("channel", "rss") } else { kind.to_owned() };
+    // What comes from an interface belongs to its channel; a feed and what is handed in may belong to any.
+    let channel = match kind {
+        "feed" => section.text_or("channel", "rss"),
+        "hook" => section.text_or("channel", "webbkrok"),
+        _ => kind.to_owned(),
+    };
     let paused = section.flag_or("paused", false);
     let (floor, usual) = match kind {
         "feed" => (if local { 1 } else { FLOOR_MINUTES }, 30),
@@ -252,6 +256,32 @@ mod tests {
         assert!(faults(&format!("{tags}tags=['a b']\n")).contains(":6: `a b` is no tag"));
         assert!(faults(&format!("{tags}tags=['ale']\nstream=true\n")).contains("needs `account`"));
         assert!(faults(&format!("{tags}tags=['ale']\nbackfill=['x']\n")).contains("backfill"));
+    }
+
+    #[test]
+    fn a_hook_names_its_secret_and_says_what_of_it_is_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+            folder.path().join(name).display().to_string()
+        };
+        let (old, new) = (write("old", "en hemlighet som är lång nog\n"), write("new", "en annan som också är lång\n"));
+        let hook = "[[source]]\nkey='e-tjanst'\nname='E-tjänst'\nkind='hook'\n";
+        let (sources, faults) = read_text(&format!(
+            "{hook}channel='e-tjanst'\ntakes='everything'\nsecret_file='{old}'\nnext_secret_file='{new}'\n"
+        ));
+        assert_eq!(faults, [""; 0]);
+        let read = sources[0].kind.hook().unwrap();
+        assert_eq!((read.secrets.len(), read.takes), (2, crate::source::hook::Takes::Everything));
+        assert_eq!((sources[0].channel.as_str(), sources[0].kind.is_streamed()), ("e-tjanst", true));
+        assert!(!format!("{sources:?}").contains("hemlighet"), "a secret is shown to nobody");
+        let (sources, faults) = read_text(&format!("{hook}secret_env='LYHORD_TEST_UNSET'\n"));
+        assert_eq!((faults.len(), sources[0].kind.hook().unwrap().secrets.len()), (0, 0), "known, but closed");
+        let fault = |more: &str| read_text(&format!("{hook}{more}")).1.join("\n");
+        assert!(fault("").contains("must be signed"));
+        assert!(fault(&format!("secret_file='{}'\n", write("short", "kort"))).contains("shorter than 24"));
+        assert!(fault("secret_env='X'\naddress='https://x.example'\n").contains("/krok/kalla/KEY"));
+        assert!(fault("secret_env='X'\ntakes='all'\n").contains("takes"));
     }
 
     #[test]

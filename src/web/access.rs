@@ -111,11 +111,13 @@ pub enum Hook {
     Slack,
     /// Mattermost's presses (our own seal, which never reaches a client) and commands (the token of the command).
     Mattermost,
+    /// What others hand in at a web hook: a signature over name, time and raw body, at most five minutes old.
+    Source,
 }
 
 impl Hook {
     /// Every such address.
-    pub const ALL: [Self; 3] = [Self::Telegram, Self::Slack, Self::Mattermost];
+    pub const ALL: [Self; 4] = [Self::Telegram, Self::Slack, Self::Mattermost, Self::Source];
 }
 
 /// Who may call an address as the router knows it; nothing when it does not stand in the table.

@@ -7,6 +7,7 @@ mod channels;
 mod chats;
 mod contract;
 mod contract_desk;
+mod contract_hand;
 #[allow(clippy::large_futures, reason = "a journey is one future, and a test has room for it")]
 mod coordination;
 mod desk;
@@ -20,6 +21,7 @@ mod fake_mattermost;
 mod fake_slack;
 mod fake_telegram;
 mod harness;
+mod hook;
 mod hostile;
 mod judgement_pages;
 mod kill;

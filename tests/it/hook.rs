@@ -1,0 +1,393 @@
+//! Web hooks over loopback against the real router, in told time: signed, repeated, tampered with, late, too large, too
+//! slow, of the wrong type, out of order; and how a hook is when its two ends do not agree.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use lyhord::clock::Time;
+use lyhord::jobs::{self, accept_deliveries};
+use lyhord::source::hand_store::{self, NewDelivery};
+use lyhord::source::hook::{BODY_MAX, Hook, Takes};
+use lyhord::source::account::Secret;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use crate::channels::Stage;
+use crate::fake_feed::serve;
+use crate::harness::{ENGINES, Engine, at};
+
+const BROWN: &str = "Brunt vatten ur kranen i Nol sedan i morse, vem på Ale kommun kan svara?";
+const OTHERS: &str = "Säljer en kattunge i Malmö, ring mig på kvällen.";
+const SECRET: &str = "hemlig-nyckel-för-e-tjänsten-2026";
+const NEXT: &str = "nästa-nyckel-för-e-tjänsten-2027";
+
+/// The whole program with one hook, and its address.
+struct Hooked {
+    stage: Stage,
+    address: SocketAddr,
+    client: reqwest::Client,
+    _folder: tempfile::TempDir,
+}
+
+impl Hooked {
+    async fn open(engine: Engine, more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, secret: &str| {
+            std::fs::write(folder.path().join(name), secret).unwrap();
+            folder.path().join(name).display().to_string()
+        };
+        let sources = format!(
+            "[[source]]\nkey = \"e-tjanst\"\nname = \"E-tjänsten\"\nkind = \"hook\"\nchannel = \"e-tjanst\"\n\
+             secret_file = \"{}\"\nnext_secret_file = \"{}\"\n{more}\n",
+            file("secret", SECRET),
+            file("next", NEXT)
+        );
+        let stage = Stage::open(engine, &sources, at(0, 8, 0)).await;
+        let app = &stage.running.app;
+        let router = lyhord::web::router(app.clone()).merge(jobs::hear_staff::routes(app).unwrap());
+        let address = serve(router).await;
+        Self { stage, address, client: reqwest::Client::new(), _folder: folder }
+    }
+
+    fn url(&self) -> String {
+        format!("http://{}/krok/kalla/e-tjanst", self.address)
+    }
+
+    /// Hands in a body as the documentation says; the answer's status and words.
+    async fn hands_in(&self, once: &str, body: &str) -> (u16, Value) {
+        self.posts(&signed(SECRET, once, body, self.stage.now()), body).await
+    }
+
+    async fn posts(&self, headers: &[(&'static str, String)], body: &str) -> (u16, Value) {
+        let mut request = self.client.post(self.url()).header("content-type", "application/json; charset=utf-8");
+        for (name, value) in headers {
+            request = request.header(*name, value);
+        }
+        said(request.body(body.to_owned()).send().await.unwrap()).await
+    }
+
+    /// The answer to raw bytes on a connection that then says no more.
+    async fn raw(&self, address: SocketAddr, bytes: &[u8], then_close: bool) -> String {
+        let mut line = tokio::net::TcpStream::connect(address).await.unwrap();
+        line.write_all(bytes).await.unwrap();
+        if then_close {
+            line.shutdown().await.unwrap();
+        }
+        let mut answer = Vec::new();
+        // It is the server that ends the waiting.
+        let mut part = [0_u8; 4_096];
+        loop {
+            let read = line.read(&mut part).await.unwrap_or(0);
+            answer.extend_from_slice(&part[..read]);
+            let text = String::from_utf8_lossy(&answer);
+            if read == 0 || text.contains("\"message\"") {
+                return text.into_owned();
+            }
+        }
+    }
+
+    async fn ends_whole(self) {
+        self.stage.ends_whole().await;
+    }
+}
+
+async fn said(response: reqwest::Response) -> (u16, Value) {
+    let status = response.status().as_u16();
+    (status, serde_json::from_str(&response.text().await.unwrap()).unwrap_or_default())
+}
+
+fn signed(secret: &str, once: &str, body: &str, now: Time) -> Vec<(&'static str, String)> {
+    let hook = Hook { secrets: vec![Secret::new(secret)], takes: Takes::Heard };
+    hook.sign(once, body.as_bytes(), now).unwrap().to_vec()
+}
+
+fn items(items: &[Value]) -> String {
+    json!({ "items": items }).to_string()
+}
+
+fn code(answer: &(u16, Value)) -> (u16, &str) {
+    (answer.0, answer.1["error"]["code"].as_str().unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_handed_in_is_written_down_and_goes_the_same_road_as_every_post() {
+    for engine in ENGINES {
+        let hooked = Hooked::open(engine, "").await;
+        let body = items(&[
+            json!({"id": "17", "text": BROWN, "written_at": "2026-11-23T07:40:00+01:00", "url": "https://e.ale.se/17"}),
+            json!({"id": "18", "text": OTHERS}),
+        ]);
+        let first = hooked.hands_in("a-1", &body).await;
+        assert_eq!((first.0, first.1["items"].as_i64()), (202, Some(2)), "{first:?}");
+        let number = |sql: &'static str| hooked.stage.number(sql);
+        assert_eq!(number("select count(*) from deliveries where items = 2").await, 1, "written before it was answered");
+        assert_eq!(number("select count(*) from deliveries where kept like '%kattunge%'").await, 0, "not ours");
+        hooked.stage.running.settle().await;
+        assert_eq!(number("select count(*) from mentions where channel = 'e-tjanst' and native_id = 'e-tjanst/17'").await, 1);
+        assert_eq!(number("select count(*) from mentions").await, 1);
+        assert_eq!(number("select count(*) from deliveries where kept = '' and taken_at is not null").await, 1);
+        assert_eq!(number("select n from tallies where subject = 'source:e-tjanst' and what = 'seen'").await, 2);
+        let case = hooked.stage.case(1).await;
+        assert_eq!((case.arrived_at, case.unit.is_some()), (at(0, 7, 40), true));
+        // A sender that did not hear our answer says it again, signed anew, and is told the same.
+        hooked.stage.until(at(0, 8, 3)).await;
+        assert_eq!(hooked.hands_in("a-1", &body).await, first);
+        // The same post in another delivery is the same post.
+        assert_eq!(hooked.hands_in("a-2", &body).await.0, 202);
+        hooked.stage.running.settle().await;
+        assert_eq!(number("select count(*) from mentions").await, 1);
+        assert_eq!(number("select count(*) from cases").await, 1);
+        assert_eq!(hooked.stage.source("e-tjanst").await.health, "ok");
+        hooked.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_delivery_five_times_at_once_is_one() {
+    for engine in ENGINES {
+        let hooked = Hooked::open(engine, "").await;
+        let body = items(&[json!({"id": "1", "text": BROWN})]);
+        let answers = futures::future::join_all((0..5).map(|_| hooked.hands_in("once", &body))).await;
+        assert!(answers.iter().all(|answer| answer.0 == 202 && *answer == answers[0]), "{answers:?}");
+        hooked.stage.running.settle().await;
+        assert_eq!(hooked.stage.number("select count(*) from deliveries").await, 1);
+        assert_eq!(hooked.stage.number("select count(*) from mentions").await, 1);
+        hooked.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_tampered_with_late_or_signed_by_another_is_refused_and_leaves_nothing() {
+    for engine in ENGINES {
+        let hooked = Hooked::open(engine, "").await;
+        let now = hooked.stage.now();
+        let body = items(&[json!({"id": "1", "text": BROWN})]);
+        let good = signed(SECRET, "a", &body, now);
+        let tampered = body.replace("Nol", "Alafors");
+        assert_eq!(code(&hooked.posts(&good, &tampered).await), (401, "bad_signature"));
+        let other = signed("någon annans hemlighet, också lång", "a", &body, now);
+        assert_eq!(code(&hooked.posts(&other, &body).await), (401, "bad_signature"));
+        for apart in [-301, 301] {
+            let late = signed(SECRET, "a", &body, Time(now.0 + apart * 1_000));
+            let answer = hooked.posts(&late, &body).await;
+            assert_eq!(code(&answer), (401, "late"));
+            assert!(answer.1["error"]["message"].as_str().unwrap().contains("301 sekunder"), "{answer:?}");
+        }
+        for missing in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+            let less: Vec<_> = good.iter().filter(|(name, _)| *name != missing).cloned().collect();
+            let answer = hooked.posts(&less, &body).await;
+            assert_eq!(code(&answer), (401, "missing_header"));
+            assert!(answer.1["error"]["message"].as_str().unwrap().contains(missing));
+        }
+        assert_eq!(hooked.stage.number("select count(*) from deliveries").await, 0);
+        // The next secret holds beside the first, as long as both are set.
+        assert_eq!(hooked.posts(&signed(NEXT, "a", &body, now), &body).await.0, 202);
+        // The name is used: another body under it is another delivery.
+        assert_eq!(code(&hooked.hands_in("a", &tampered).await), (409, "other_body"));
+        hooked.stage.running.settle().await;
+        assert_eq!(hooked.stage.number("select count(*) from mentions").await, 1);
+        hooked.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_fault_of_a_delivery_has_a_status_and_a_sentence_of_its_own() {
+    let hooked = Hooked::open(Engine::Sqlite, "").await;
+    let now = hooked.stage.now();
+    let good = items(&[json!({"id": "1", "text": BROWN})]);
+    let post = |url: String, kind: &'static str| {
+        let mut request = hooked.client.post(url).header("content-type", kind);
+        for (name, value) in signed(SECRET, "x", &good, now) {
+            request = request.header(name, value);
+        }
+        request.body(good.clone()).send()
+    };
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp"] {
+        assert_eq!(code(&said(post(hooked.url(), kind).await.unwrap()).await), (415, "wrong_type"));
+    }
+    let elsewhere = hooked.url().replace("e-tjanst", "torget");
+    assert_eq!(code(&said(post(elsewhere, "application/json").await.unwrap()).await), (404, "unknown_source"));
+    assert_eq!(hooked.client.get(hooked.url()).send().await.unwrap().status().as_u16(), 405);
+
+    let large = "x".repeat(BODY_MAX + 1);
+    assert_eq!(code(&hooked.hands_in("b", &large).await), (413, "too_large"));
+    for (body, expected) in [
+        ("{\"items\":[", "unreadable"),
+        ("[]", "unreadable"),
+        ("{\"items\":{}}", "unreadable"),
+        ("{\"items\":[{\"id\":7,\"text\":\"x\"}]}", "unreadable"),
+        ("{\"items\":[{\"id\":\"7\",\"text\":\"x\",\"stat\":\"deleted\"}]}", "unreadable"),
+        ("\u{0}", "unreadable"),
+        ("{\"items\":[{\"id\":\"7\"}]}", "bad_item"),
+        ("{\"items\":[{\"id\":\"7\",\"text\":\"x\",\"audience\":\"group\"}]}", "bad_item"),
+        (&"[".repeat(50_000), "too_deep"),
+    ] {
+        let answer = hooked.hands_in("c", body).await;
+        assert_eq!(code(&answer), (422, expected), "{body:.40}");
+        assert!(answer.1["error"]["message"].as_str().unwrap().ends_with('.'), "{answer:?}");
+    }
+    assert_eq!(hooked.stage.number("select count(*) from deliveries").await, 0);
+    assert_eq!(hooked.hands_in("d", "{\"items\":[]}").await.0, 202, "an empty delivery tries the address");
+    hooked.stage.running.settle().await;
+    hooked.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_drips_is_waited_for_no_longer_than_we_bear_and_one_that_ends_early_is_not_taken() {
+    let hooked = Hooked::open(Engine::Sqlite, "").await;
+    let routes = accept_deliveries::routes(&hooked.stage.running.app, Duration::from_millis(300)).unwrap();
+    let address = serve(routes).await;
+    let body = items(&[json!({"id": "1", "text": BROWN})]);
+    let half = &body[..body.len() / 2];
+    let head = |length: &str| {
+        let headers: String = signed(SECRET, "a", &body, hooked.stage.now())
+            .into_iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        format!("POST /krok/kalla/e-tjanst HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{headers}{length}\r\n\r\n")
+    };
+    let whole = format!("content-length: {}", body.len());
+    let dripped = hooked.raw(address, format!("{}{half}", head(&whole)).as_bytes(), false).await;
+    assert!(dripped.starts_with("HTTP/1.1 408") && dripped.contains("too_slow"), "{dripped}");
+    // Without a length, the size is counted as it comes.
+    let mut endless = head("transfer-encoding: chunked").into_bytes();
+    let chunk = format!("{:x}\r\n{}\r\n", 64 * 1024, "x".repeat(64 * 1024));
+    for _ in 0..=BODY_MAX / (64 * 1024) {
+        endless.extend_from_slice(chunk.as_bytes());
+    }
+    let endless = hooked.raw(hooked.address, &endless, false).await;
+    assert!(endless.starts_with("HTTP/1.1 413") && endless.contains("too_large"), "{endless:.200}");
+    let told = hooked.raw(hooked.address, head("content-length: 99999999999").as_bytes(), false).await;
+    assert!(told.starts_with("HTTP/1.1 413"), "told before it comes: {told:.200}");
+    hooked.raw(hooked.address, format!("{}{half}", head(&whole)).as_bytes(), true).await;
+    assert_eq!(hooked.stage.number("select count(*) from deliveries").await, 0);
+    hooked.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn edits_and_deletions_are_versions_and_tombstones_in_whatever_order_they_come() {
+    for engine in ENGINES {
+        let hooked = Hooked::open(engine, "takes = \"everything\"").await;
+        let number = |sql: &'static str| hooked.stage.number(sql);
+        let new = |id: &str| json!({"id": id, "text": BROWN, "written_at": "2026-11-23T06:00:00Z"});
+        let changed = |id: &str, text: &str, minute: u8| {
+            json!({"id": id, "state": "changed", "text": text, "written_at": "2026-11-23T06:00:00Z",
+                   "changed_at": format!("2026-11-23T06:{minute:02}:00Z")})
+        };
+        let gone = |id: &str| json!({"id": id, "state": "deleted", "changed_at": "2026-11-23T06:50:00Z"});
+        let mut n = 0;
+        for item in [
+            new("in-order"),
+            changed("in-order", "Nu är vattnet klart igen, tack!", 10),
+            changed("in-order", "Nu är vattnet klart igen, tack!", 10),
+            changed("in-order", "Brunt igen.", 5), // older than what we have
+            gone("in-order"),
+            // The other way round: gone before it came, and changed before it came.
+            gone("backwards"),
+            changed("backwards", "Ändrat.", 10),
+            new("backwards"),
+            changed("late", "Det här gäller nu.", 10),
+            new("late"),
+        ] {
+            n += 1;
+            assert_eq!(hooked.hands_in(&format!("d-{n}"), &items(&[item])).await.0, 202);
+            hooked.stage.running.settle().await;
+        }
+        assert_eq!(number("select version from mentions where native_id = 'e-tjanst/in-order'").await, 2);
+        assert_eq!(number("select count(*) from mentions where native_id = 'e-tjanst/in-order' and deleted_at is not null").await, 1);
+        assert_eq!(number("select count(*) from mentions where native_id = 'e-tjanst/backwards'").await, 0);
+        assert_eq!(number("select count(*) from mentions where native_id = 'e-tjanst/late' and body = 'Det här gäller nu.'").await, 1);
+        assert_eq!(hooked.stage.facts(&["mention.edited", "mention.deleted"]).await, [1, 1]);
+        hooked.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_to_the_municipality_is_kept_and_our_own_answer_in_the_service_keeps_the_promise() {
+    let hooked = Hooked::open(Engine::Sqlite, "").await;
+    let question = json!({"id": "q", "text": "Hej, kan ni komma hit och titta?", "audience": "municipality", "kind": "mail",
+                          "written_at": "2026-11-23T06:50:00Z"});
+    assert_eq!(hooked.hands_in("1", &items(&[question])).await.0, 202);
+    hooked.stage.running.settle().await;
+    assert_eq!(hooked.stage.number("select count(*) from cases where unit is not null").await, 1, "no rule hears it");
+    let answer = json!({"id": "a", "text": "Hej! Vi kommer i dag klockan tolv.", "own": true, "reply_to": "q", "thread": "q",
+                        "kind": "comment", "written_at": "2026-11-23T06:58:00Z"});
+    assert_eq!(hooked.hands_in("2", &items(&[answer])).await.0, 202);
+    hooked.stage.running.settle().await;
+    assert_eq!(hooked.stage.case(1).await.first_answer_at, Some(at(0, 7, 58)), "at the service's own time");
+    assert_eq!(hooked.stage.number("select count(*) from cases").await, 1);
+    hooked.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_was_changed_at_one_end_only_makes_the_hook_blind_and_the_keeper_is_told() {
+    for engine in ENGINES {
+        let hooked = Hooked::open(engine, "").await;
+        let app = &hooked.stage.running.app;
+        hooked.stage.keeper_has_a_chat().await;
+        let look = async || accept_deliveries::look(app, hooked.stage.now()).await.unwrap();
+        look().await;
+        assert_eq!(hooked.stage.source("e-tjanst").await.health, "ok");
+        let body = items(&[json!({"id": "1", "text": BROWN})]);
+        for n in 0..5 {
+            let other = signed("en hemlighet som inte gäller längre", &n.to_string(), &body, hooked.stage.now());
+            assert_eq!(hooked.posts(&other, &body).await.0, 401);
+        }
+        look().await;
+        let blind = hooked.stage.source("e-tjanst").await;
+        assert_eq!((blind.health.as_str(), blind.health_why.contains("annan hemlighet")), ("blind", true));
+        hooked.stage.until(at(0, 9, 0)).await;
+        hooked.stage.until(at(0, 9, 5)).await;
+        assert_eq!(hooked.stage.facts(&["source.warned"]).await, [1]);
+        assert_eq!(hooked.hands_in("good", &body).await.0, 202);
+        hooked.stage.running.settle().await;
+        look().await;
+        let well = hooked.stage.source("e-tjanst").await;
+        assert_eq!((well.health.as_str(), well.health_why.as_str(), well.failures), ("ok", "", 0));
+        hooked.stage.until(at(0, 15, 0)).await;
+        hooked.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_without_its_secret_takes_nothing_and_says_so_and_one_that_rests_asks_for_patience() {
+    let closed = "[[source]]\nkey = \"utan\"\nname = \"Utan\"\nkind = \"hook\"\nsecret_env = \"LYHORD_TEST_UNSET\"\n\
+                  [[source]]\nkey = \"vilar\"\nname = \"Vilar\"\nkind = \"hook\"\nsecret_env = \"LYHORD_TEST_UNSET\"\npaused = true\n";
+    let hooked = Hooked::open(Engine::Sqlite, closed).await;
+    for (key, expected) in [("utan", "no_secret"), ("vilar", "paused")] {
+        let response = hooked.client.post(hooked.url().replace("e-tjanst", key)).send().await.unwrap();
+        assert!(response.headers().contains_key("retry-after"));
+        assert_eq!(code(&said(response).await), (503, expected));
+    }
+    accept_deliveries::look(&hooked.stage.running.app, hooked.stage.now()).await.unwrap();
+    let row = hooked.stage.source("utan").await;
+    assert_eq!((row.health.as_str(), row.health_why.contains("secret_env")), ("dead", true));
+    hooked.stage.running.settle().await;
+    hooked.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_is_turned_away_and_so_is_more_than_can_be_seen_to() {
+    let hooked = Hooked::open(Engine::Sqlite, "").await;
+    let each = (0..150).map(|_| async { hooked.client.post(hooked.url()).send().await.unwrap().status().as_u16() });
+    let statuses = futures::future::join_all(each).await;
+    assert!(statuses.contains(&429) && statuses.contains(&401), "{statuses:?}");
+
+    let id = hooked.stage.source("e-tjanst").await.id;
+    let mut tx = hooked.stage.running.app.db.write().await.unwrap();
+    for n in 0..1_000 {
+        let new = NewDelivery { source: id, once: &format!("w-{n}"), digest: "0", items: 0, kept: "[]" };
+        hand_store::hand_in(&mut tx, &new, hooked.stage.now()).await.unwrap().unwrap();
+    }
+    tx.commit().await.unwrap();
+    let routes = accept_deliveries::routes(&hooked.stage.running.app, Duration::from_mins(1)).unwrap();
+    let fresh = Hooked { address: serve(routes).await, ..hooked };
+    assert_eq!(code(&fresh.hands_in("more", "{\"items\":[]}").await), (503, "too_many_waiting"));
+    fresh.stage.until(at(0, 8, 2)).await;
+    assert_eq!(fresh.stage.number("select count(*) from deliveries where taken_at is null").await, 0);
+    assert_eq!(fresh.hands_in("more", "{\"items\":[]}").await.0, 202);
+    // A week later what was taken on is forgotten.
+    fresh.stage.until(at(8, 9, 0)).await;
+    assert_eq!(fresh.stage.number("select count(*) from deliveries").await, 0);
+    fresh.ends_whole().await;
+}
