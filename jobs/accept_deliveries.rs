@@ -251,13 +251,7 @@ pub async fn look(app: &App, now: Time) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn judge(
-    app: &App,
-    tx: &mut Tx,
-    row: &SourceRow,
-    hook: &Hook,
-    now: Time,
-) -> sqlx::Result<(Health, String)> {
+async fn judge(app: &App, tx: &mut Tx, row: &SourceRow, hook: &Hook, now: Time) -> sqlx::Result<(Health, String)> {
     if let Some(found) = shut(hook, row.failures) {
         return Ok(found);
     }

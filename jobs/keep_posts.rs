@@ -50,7 +50,8 @@ pub struct Kept {
 }
 
 /// What is said to us is kept though no rule hears it.
-const TO_US: &str = "Inlägget är ställt till kommunen: till vårt konto, i en tråd där vi har svarat, eller lämnat till oss.";
+const TO_US: &str =
+    "Inlägget är ställt till kommunen: till vårt konto, i en tråd där vi har svarat, eller lämnat till oss.";
 
 /// Hears and keeps. Enqueues the next step when something new was kept.
 ///

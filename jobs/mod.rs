@@ -29,6 +29,7 @@ pub mod hear_staff;
 pub mod hear_stream;
 pub mod keep_posts;
 pub mod keep_promises;
+pub mod keep_tips;
 pub mod open_cases;
 pub mod poll_source;
 pub mod purge;
@@ -72,6 +73,8 @@ pub enum Job {
     PollSource(SourceId),
     /// Takes on what was handed in at web hooks.
     TakeDeliveries,
+    /// Lets what colleagues have pasted become mentions.
+    KeepTips,
     /// Judges mentions that nobody has judged.
     ClassifyMentions,
     /// Opens or joins cases for judged mentions.
@@ -109,6 +112,7 @@ impl Job {
         let (job, id, lane) = match self {
             Self::PollSource(id) => ("poll_source", Some(id.0), Lane::Listen),
             Self::TakeDeliveries => ("take_deliveries", None, Lane::River),
+            Self::KeepTips => ("keep_tips", None, Lane::River),
             Self::ClassifyMentions => ("classify_mentions", None, Lane::River),
             Self::OpenCases => ("open_cases", None, Lane::River),
             Self::AssignCases => ("assign_cases", None, Lane::River),
@@ -133,6 +137,7 @@ impl Job {
         Some(match (work.job.as_str(), work.id) {
             ("poll_source", Some(id)) => Self::PollSource(SourceId(id)),
             ("take_deliveries", _) => Self::TakeDeliveries,
+            ("keep_tips", _) => Self::KeepTips,
             ("classify_mentions", _) => Self::ClassifyMentions,
             ("open_cases", _) => Self::OpenCases,
             ("assign_cases", _) => Self::AssignCases,
@@ -177,6 +182,7 @@ impl Job {
         match self {
             Self::PollSource(id) => poll_source::run(app, id, now).await,
             Self::TakeDeliveries => take_deliveries::run(app, now).await,
+            Self::KeepTips => keep_tips::run(app, now).await,
             Self::ClassifyMentions => classify_mentions::run(app, now).await,
             Self::OpenCases => open_cases::run(app, now).await,
             Self::AssignCases => assign_cases::run(app, now).await,
@@ -241,6 +247,7 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     let wanted = wanted(&mut tx).await?;
     let unassigned = case::batch_store::first_unassigned(&mut tx).await?;
     let stale = chat::outbox_store::next_stale(&mut tx).await?;
+    let tip = source::tip_store::first_waiting_tip(&mut tx).await?;
     let lesson = refit_judge::next(app, &mut tx).await?;
     drop(tx);
 
@@ -256,6 +263,10 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     // A page that corrects a judgement leaves its case to be given out anew, and rings.
     if let Some(case) = unassigned {
         Job::AssignCases.enqueue_once(&mut tx, &key("assign", Time(case.0), now), now).await?;
+    }
+    // A page that takes a tip rings, too.
+    if let Some(tip) = tip {
+        Job::KeepTips.enqueue_once(&mut tx, &key("tip", Time(tip.0), now), now).await?;
     }
     if let Some((message, revisions, newest)) = stale {
         let key = format!("edit:{message}:{revisions}:{newest}:{}", now.0.div_euclid(1_000));
@@ -310,7 +321,8 @@ pub async fn something_due(tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
     let (unassigned, stale) =
         (case::batch_store::first_unassigned(tx).await?, chat::outbox_store::next_stale(tx).await?);
     let next = next_moment(tx).await?;
-    Ok(unassigned.is_some() || stale.is_some() || next.into_iter().chain(polls).any(|at| at <= now))
+    let tip = source::tip_store::first_waiting_tip(tx).await?;
+    Ok(tip.is_some() || unassigned.is_some() || stale.is_some() || next.into_iter().chain(polls).any(|at| at <= now))
 }
 
 /// One piece of work for what is due since `at`, and another each second that it stays due.

@@ -15,7 +15,7 @@ use crate::mention::store::{Judged, Mention};
 use crate::mention::{self, Hearing, version_store};
 use crate::response::acts::{self, Native};
 use crate::response::promise_acts;
-use crate::source::channel_store;
+use crate::source::{channel_store, tip, tip_store};
 
 /// How many letters of a post stand for it in lists.
 const TITLE_LETTERS: usize = 140;
@@ -53,7 +53,11 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
             facts.push(Fact { mention: Some(found.id), ..Fact::of_case(now, "case.resumed", row.id, resumed) });
             continue;
         }
-        let opening = case::opening(&verdict, Author::Somebody, &app.config.other_topics);
+        let mut opening = case::opening(&verdict, Author::Somebody, &app.config.other_topics);
+        if !opening.opens() && found.channel == tip::CHANNEL {
+            // A colleague says that it is for us: the judge may doubt it, but not drop it.
+            opening = Opening::Triage;
+        }
         if !opening.opens() {
             continue;
         }
@@ -64,7 +68,9 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
             facts.push(Fact { mention: Some(found.id), ..Fact::of_case(now, "case.joined", case, body) });
             continue;
         }
-        let case = case::store::open(&mut tx, &new_case(app, judged, &verdict, opening), now).await?;
+        let mut new = new_case(app, judged, &verdict, opening);
+        new.restricted |= found.channel == tip::CHANNEL && tip_store::tells_of_crime(&mut tx, found.id).await?;
+        let case = case::store::open(&mut tx, &new, now).await?;
         opened.unfiled.push((case, found.id, &found.body));
         let body = serde_json::json!({
             "topic": verdict.topic, "intent": verdict.intent.slug(), "urgency": verdict.urgency.slug(),

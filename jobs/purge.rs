@@ -8,7 +8,7 @@ use crate::clock::Time;
 use crate::config::Retention;
 use crate::db::Tx;
 use crate::journal::{self, Fact};
-use crate::{case, chat, mention};
+use crate::{case, chat, mention, source};
 
 /// How many rows of a class go in one transaction.
 const ROWS_AT_A_TIME: i64 = 500;
@@ -59,6 +59,8 @@ pub async fn purge(app: &App, class: &Retention, now: Time) -> Result<u64, Purge
             break;
         }
         gone += rows;
+        // A picture goes with the words that it shows.
+        source::tip_store::purge_with_words(&mut tx).await?;
         let body = serde_json::json!({ "class": class.class, "decision": decision, "before": before.to_string(), "rows": rows });
         let fact =
             Fact { at: now, actor: "lyhord".to_owned(), kind: "retention.purged", case: None, mention: None, body };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use crate::app::App;
 use crate::clock::Time;
 use crate::jobs::Job;
-use crate::source::{channel_store, hand_store};
 use crate::source::rhythm::{HISTORY_HOURS, hour_of};
+use crate::source::{channel_store, hand_store};
 use crate::{chat, queue, web};
 
 /// Finished work is kept this long, so that a key that comes again is known.
@@ -25,7 +25,7 @@ pub const KEEP_DELIVERIES: Duration = Duration::from_hours(7 * 24);
 /// What the database says.
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut tx = app.db.write().await?;
-    for job in [Job::TakeDeliveries, Job::ClassifyMentions, Job::OpenCases, Job::AssignCases] {
+    for job in [Job::TakeDeliveries, Job::KeepTips, Job::ClassifyMentions, Job::OpenCases, Job::AssignCases] {
         job.enqueue(&mut tx, now).await?;
     }
     if !channel_store::troubles(&mut tx).await?.is_empty() {

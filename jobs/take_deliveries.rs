@@ -48,13 +48,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn take_on(
-    app: &App,
-    tx: &mut Tx,
-    row: &SourceRow,
-    delivery: &Delivery,
-    now: Time,
-) -> anyhow::Result<Vec<Fact>> {
+async fn take_on(app: &App, tx: &mut Tx, row: &SourceRow, delivery: &Delivery, now: Time) -> anyhow::Result<Vec<Fact>> {
     let setting = app.setting(&row.key);
     let form = hook_body::From {
         key: &row.key,

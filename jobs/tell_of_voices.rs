@@ -6,6 +6,7 @@ use crate::chat::notice::Notice;
 use crate::chat::{Channel, outbox_store};
 use crate::clock::Time;
 use crate::db::Tx;
+use crate::jobs::warn_keepers::when_at_work;
 use crate::jobs::write_messages::Ways;
 
 /// Puts a notice to one person into the outbox, by her own voice; the same `once` is put there once.
@@ -25,6 +26,28 @@ pub(super) async fn tell(
     let body = serde_json::to_string(&notice.message(&app.links, now))?;
     let to = (staff, way.channel.slug(), way.address.as_str());
     outbox_store::put_notice(tx, to, &body, Some(&format!("{once}:{staff}")), now).await?;
+    Ok(())
+}
+
+/// Tells everybody who keeps the system, each when she next works.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn tell_admins_at_work(
+    app: &App,
+    tx: &mut Tx,
+    notice: &Notice,
+    once: &str,
+    now: Time,
+) -> anyhow::Result<()> {
+    let (ways, organisation) = (Ways::load(tx).await?, &app.config.organisation);
+    for staff in organisation.staff.iter().filter(|staff| organisation.has_role(&staff.key, Role::Admin, now)) {
+        let Some(way) = ways.to(app, &staff.key, now) else { continue };
+        let body = serde_json::to_string(&notice.message(&app.links, now))?;
+        let to = (staff.key.as_str(), way.channel.slug(), way.address.as_str());
+        let at = when_at_work(app, &staff.key, now);
+        outbox_store::put_notice_at(tx, to, &body, Some(&format!("{once}:{}", staff.key)), now, at).await?;
+    }
     Ok(())
 }
 

@@ -4,16 +4,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::app::{App, calendar_of_unit};
+use crate::app::App;
 use crate::assignment::{Role, Staff};
-use crate::calendar::Calendar;
-use crate::chat::store::VoiceRow;
+use crate::chat;
 use crate::chat::tier::{KeeperFacts, keepers};
-use crate::chat::{self, Channel};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::MessageId;
 use crate::jobs::TIMETABLE_BELL;
+use crate::jobs::write_messages::Ways;
 use crate::journal::{self, Fact};
 use crate::source::channel_store::{self, Trouble, Warning};
 
@@ -30,7 +29,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut tx = app.db.write().await?;
     let troubles = channel_store::troubles(&mut tx).await?;
     let written = channel_store::warnings(&mut tx, now.minus(LOOK_BACK)).await?;
-    let voices = chat::store::voices(&mut tx).await?;
+    let ways = Ways::load(&mut tx).await?;
     let mut facts = Vec::new();
     let keepers: Vec<&Staff> = app
         .config
@@ -66,7 +65,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
             chat::store::withdraw(&mut tx, waiting).await?;
             continue;
         }
-        let message = message(app, &mut tx, keeper, &voices, waiting, &about, now).await?;
+        let message = message(app, &mut tx, keeper, &ways, waiting, &about, now).await?;
         for trouble in new {
             if channel_store::warn(&mut tx, trouble, &keeper.key, message).await? {
                 let body = serde_json::json!({ "source": trouble.name, "what": trouble.what, "to": keeper.key });
@@ -90,38 +89,31 @@ async fn message(
     app: &App,
     tx: &mut Tx,
     keeper: &Staff,
-    voices: &[VoiceRow],
+    ways: &Ways,
     waiting: Option<MessageId>,
     about: &[&Trouble],
     now: Time,
 ) -> anyhow::Result<MessageId> {
-    let usable = |voice: &&VoiceRow| {
-        voice.staff == keeper.key
-            && voice.failed_at.is_none()
-            && Channel::from_slug(&voice.voice).is_some_and(|channel| app.voices.of(channel).is_some())
-    };
-    let Some(voice) = voices.iter().find(usable) else { return Ok(MessageId(0)) };
-    let channel = Channel::from_slug(&voice.voice).unwrap_or(Channel::Terminal);
+    let Some(way) = ways.to(app, &keeper.key, now) else { return Ok(MessageId(0)) };
     let mut by_name: BTreeMap<&str, &str> = BTreeMap::new();
     for trouble in about {
         by_name.insert(&trouble.name, in_words(&trouble.what));
     }
     let sources: Vec<(&str, &str)> = by_name.into_iter().collect();
     let facts = KeeperFacts { sources: &sources, links: &app.links, vocabulary: &app.vocabulary, now };
-    let body = serde_json::to_string(&keepers(channel.tier(), &facts))?;
+    let body = serde_json::to_string(&keepers(way.channel.tier(), &facts))?;
     if let Some(waiting) = waiting {
         chat::store::rewrite(tx, waiting, &body, None).await?;
         return Ok(waiting);
     }
-    let calendar = calendar_of(app, keeper);
-    let at = now.plus(GATHER);
-    let at = if calendar.is_open(at) { at } else { calendar.next_open(at).unwrap_or(at) };
-    Ok(chat::store::put_message(tx, &voice.staff, &voice.voice, &voice.address, &body, now, at).await?)
+    let at = when_at_work(app, &keeper.key, now.plus(GATHER));
+    Ok(chat::store::put_message(tx, &keeper.key, way.channel.slug(), &way.address, &body, now, at).await?)
 }
 
-fn calendar_of(app: &App, keeper: &Staff) -> Calendar {
-    let own = keeper.calendar.as_deref().and_then(|name| app.config.calendars.get(name)).cloned();
-    own.unwrap_or_else(|| calendar_of_unit(&app.config, &keeper.unit))
+/// `at`, or when she next works: nobody is woken for what can wait till morning.
+pub(super) fn when_at_work(app: &App, staff: &str, at: Time) -> Time {
+    let calendar = app.calendar_of_staff(staff);
+    if calendar.is_open(at) { at } else { calendar.next_open(at).unwrap_or(at) }
 }
 
 fn in_words(what: &str) -> &'static str {

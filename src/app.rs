@@ -279,7 +279,9 @@ impl App {
         match self.http.hand_in(&address, &headers, EMPTY).await {
             Ok(202) => (true, format!("{address} tar emot")),
             Ok(404) => (false, format!("{address} svarar 404. Starta om tjänsten så att den läser sources.toml")),
-            Ok(401) => (false, format!("{address} godtar inte vår signatur: tjänsten har en annan hemlighet eller klocka")),
+            Ok(401) => {
+                (false, format!("{address} godtar inte vår signatur: tjänsten har en annan hemlighet eller klocka"))
+            }
             Ok(status) => (false, format!("{address} svarar {status}")),
             Err(fault) => (false, format!("{address} svarar inte ({fault}). Är tjänsten igång?")),
         }

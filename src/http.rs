@@ -141,6 +141,39 @@ pub enum FetchError {
     Unreachable(String),
 }
 
+impl FetchError {
+    /// Why no connection came about or held, as a person reads it on *Källor*; what the network library said is in the log.
+    #[must_use]
+    pub fn swedish(&self) -> &'static str {
+        let text = match self {
+            Self::TimedOut("the connection") => return "servern svarade inte på anropet i tid",
+            Self::TimedOut("the head of the answer") => return "servern tog emot frågan men svarade inte i tid",
+            Self::TimedOut("the next piece of the body") => return "svaret stannade av på vägen",
+            Self::TimedOut(_) => return "det tog för lång tid",
+            Self::Busy | Self::Paused(_) => return "det är inte vår tur än",
+            Self::Refused(_) => return "den leder till en adress på ett inre nät",
+            Self::Address(_) => return "den är ingen webbadress, eller skickar oss vidare",
+            Self::Redirects => return "den skickar oss runt i en ring",
+            Self::TooLarge(_) => return "svaret är för stort",
+            Self::Unreachable(text) => text.to_lowercase(),
+        };
+        let says = |any: &[&str]| any.iter().any(|word| text.contains(word));
+        if says(&["refused"]) {
+            "servern tar inte emot anslutningar på den porten"
+        } else if says(&["certificate", "tls", "handshake", "corrupt message"]) {
+            "servern visar inget giltigt certifikat"
+        } else if says(&["dns", "lookup", "name or service", "nodename", "name resolution", "no address"]) {
+            "servernamnet går inte att slå upp"
+        } else if says(&["reset", "broken pipe", "closed", "eof", "incomplete"]) {
+            "förbindelsen bröts"
+        } else if says(&["network is unreachable", "no route", "host is unreachable"]) {
+            "nätet dit är nere"
+        } else {
+            "förbindelsen fungerade inte"
+        }
+    }
+}
+
 /// The client: cheap to share behind an `Arc`, one a process.
 #[derive(Debug)]
 pub struct Client {
@@ -199,7 +232,12 @@ impl Client {
     ///
     /// # Errors
     /// When there is no answer.
-    pub async fn hand_in(&self, url: &str, headers: &[(&'static str, String)], json: &'static [u8]) -> Result<u16, FetchError> {
+    pub async fn hand_in(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        json: &'static [u8],
+    ) -> Result<u16, FetchError> {
         let url = Url::parse(url).map_err(|_| FetchError::Address(url.to_owned()))?;
         self.checked(&url, Reach::Local)?;
         let mut request = self.local.post(url).header(header::CONTENT_TYPE, "application/json").body(json);
@@ -350,6 +388,7 @@ fn unreachable(fault: reqwest::Error) -> FetchError {
         last = inner.to_string();
         cause = inner.source();
     }
+    tracing::debug!("no connection: {last}");
     if fault.is_timeout() { FetchError::TimedOut("the connection") } else { FetchError::Unreachable(last) }
 }
 

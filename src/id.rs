@@ -41,4 +41,6 @@ id! {
     ResponseId,
     /// Something that was handed in at a web hook.
     DeliveryId,
+    /// Something that a colleague saw and pasted.
+    TipId,
 }

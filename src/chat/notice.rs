@@ -26,6 +26,10 @@ pub enum Notice {
     OutOfOrder(Channel),
     /// A service has not answered for a while; for those who keep the system.
     Silent(Channel),
+    /// One of the municipality's own accounts no longer lets us in; for those who keep the system.
+    AccountRefused,
+    /// What lets us in to one of the municipality's own accounts ends soon; for those who keep the system.
+    AccountEnding,
 }
 
 impl Notice {
@@ -38,6 +42,7 @@ impl Notice {
             Self::YoursFailed(_) | Self::ColleaguesFailed(_) | Self::OutOfOrder(_) | Self::Silent(_) => {
                 "En chatt i Lyhörd fungerar inte"
             }
+            Self::AccountRefused | Self::AccountEnding => "Ett konto i Lyhörd behöver tillsyn",
         }
     }
 
@@ -66,6 +71,15 @@ impl Notice {
                  mer under Chattar i Lyhörd.",
                 channel.swedish()
             ),
+            Self::AccountRefused => {
+                "Ett av kommunens konton släpper inte in Lyhörd längre. Det som sägs till kontot läses inte förrän \
+                 inloggningen är förnyad. Läs vilket och varför under Källor i Lyhörd."
+            }
+            .to_owned(),
+            Self::AccountEnding => {
+                "Inloggningen till ett av kommunens konton går snart ut. Förnya den i tid. Läs vilket under Källor i Lyhörd."
+            }
+            .to_owned(),
             Self::Silent(channel) => format!(
                 "{} har inte svarat på en halvtimme. Påminnelserna väntar och skickas när tjänsten svarar. Läs mer \
                  under Chattar i Lyhörd.",
@@ -96,6 +110,8 @@ mod tests {
             Notice::ColleaguesFailed(Channel::Slack),
             Notice::OutOfOrder(Channel::Matrix),
             Notice::Silent(Channel::Teams),
+            Notice::AccountRefused,
+            Notice::AccountEnding,
         ];
         for notice in all {
             let message = notice.message(&links, Time(0));

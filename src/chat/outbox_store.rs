@@ -18,12 +18,27 @@ pub async fn put_notice(
     once: Option<&str>,
     now: Time,
 ) -> sqlx::Result<Option<MessageId>> {
+    put_notice_at(tx, to, body, once, now, now).await
+}
+
+/// The same, not sent before `at`.
+///
+/// # Errors
+/// What the database says.
+pub async fn put_notice_at(
+    tx: &mut Tx,
+    to: (&str, &str, &str),
+    body: &str,
+    once: Option<&str>,
+    now: Time,
+    at: Time,
+) -> sqlx::Result<Option<MessageId>> {
     let (recipient, voice, address) = to;
     on!(tx, c => sqlx::query_scalar(
         "insert into messages (recipient, voice, address, body, state, created_at, next_attempt_at, kind, once)
-         values ($1, $2, $3, $4, 'waiting', $5, $5, 'notice', $6)
+         values ($1, $2, $3, $4, 'waiting', $5, $7, 'notice', $6)
          on conflict (once) where once is not null do nothing returning id")
-        .bind(recipient).bind(voice).bind(address).bind(body).bind(now).bind(once).fetch_optional(c).await)
+        .bind(recipient).bind(voice).bind(address).bind(body).bind(now).bind(once).bind(at).fetch_optional(c).await)
 }
 
 /// Forgets what a notice said: it may have held a one-time code.

@@ -208,7 +208,7 @@ impl BlueskyAccount {
             threads: Vec::new(),
         };
         match probe.sign_in(now).await {
-            Err(fault) => AccountState::no(in_words(&fault)),
+            Err(fault) => AccountState::of_fault(&fault),
             Ok(session) => {
                 let renamed = account.id.as_ref().is_some_and(|id| *id != session.did);
                 if renamed {
@@ -504,16 +504,6 @@ fn good<T: serde::de::DeserializeOwned>(called: &Called) -> Result<T, PollError>
         ),
         _ => refusal,
     })
-}
-
-/// Why signing in did not work, as a sentence.
-fn in_words(fault: &PollError) -> String {
-    match fault {
-        PollError::Unauthorized(what) => format!("Släpper inte in oss: {what}."),
-        PollError::RateLimited { .. } => "Servern vill att vi väntar; prova igen om en stund.".to_owned(),
-        PollError::Unreachable(what) => format!("Servern svarar inte: {what}."),
-        other => format!("Fungerar inte: {other}."),
-    }
 }
 
 #[cfg(test)]

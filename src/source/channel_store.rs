@@ -273,6 +273,10 @@ pub struct AccountCheck {
     pub expires_at: Option<Time>,
     /// What works or does not, in Swedish.
     pub why: String,
+    /// `well`, `refused` or `ending`.
+    pub state: String,
+    /// Since when it is so.
+    pub since: Time,
 }
 
 /// Writes down how an account is.
@@ -281,10 +285,12 @@ pub struct AccountCheck {
 /// What the database says.
 pub async fn checked(tx: &mut Tx, check: &AccountCheck) -> sqlx::Result<()> {
     on!(tx, c => sqlx::query(
-        "insert into account_checks (account, checked_at, ok, expires_at, why) values ($1, $2, $3, $4, $5)
+        "insert into account_checks (account, checked_at, ok, expires_at, why, state, since)
+         values ($1, $2, $3, $4, $5, $6, $7)
          on conflict (account) do update set checked_at = excluded.checked_at, ok = excluded.ok,
-           expires_at = excluded.expires_at, why = excluded.why")
+           expires_at = excluded.expires_at, why = excluded.why, state = excluded.state, since = excluded.since")
         .bind(&check.account).bind(check.checked_at).bind(check.ok).bind(check.expires_at).bind(&check.why)
+        .bind(&check.state).bind(check.since)
         .execute(c).await.map(|_| ()))
 }
 
@@ -293,7 +299,7 @@ pub async fn checked(tx: &mut Tx, check: &AccountCheck) -> sqlx::Result<()> {
 /// # Errors
 /// What the database says.
 pub async fn account_checks(tx: &mut Tx) -> sqlx::Result<Vec<AccountCheck>> {
-    on!(tx, c => sqlx::query_as("select account, checked_at, ok, expires_at, why from account_checks order by account")
+    on!(tx, c => sqlx::query_as("select account, checked_at, ok, expires_at, why, state, since from account_checks order by account")
         .fetch_all(c).await)
 }
 

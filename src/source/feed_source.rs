@@ -188,8 +188,9 @@ fn no_answer(error: FetchError) -> PollError {
         FetchError::Address(_) => PollError::Refused("det är ingen webbadress".to_owned()),
         FetchError::Redirects => PollError::Unreadable("den skickar oss runt i en ring".to_owned()),
         FetchError::TooLarge(cap) => PollError::Unreadable(format!("svaret är större än {} MB", cap / (1024 * 1024))),
-        FetchError::TimedOut(what) => PollError::Unreachable(format!("det tog för lång tid ({what})")),
-        FetchError::Unreachable(what) => PollError::Unreachable(what),
+        fault @ (FetchError::TimedOut(_) | FetchError::Unreachable(_)) => {
+            PollError::Unreachable(fault.swedish().to_owned())
+        }
     }
 }
 

@@ -279,7 +279,9 @@ impl Refusal {
             Self::NoSuchSource => "Här tas inget emot. Kontrollera adressen: /krok/kalla/ och källans nyckel.",
             Self::Paused => "Källan vilar. Vänta, eller fråga kommunen.",
             Self::NoSecret => "Kommunen har inte satt hemligheten för källan. Vänta, och säg till kommunen.",
-            Self::TooOften => "För många leveranser på kort tid. Vänta så länge Retry-After säger; samla gärna flera inlägg.",
+            Self::TooOften => {
+                "För många leveranser på kort tid. Vänta så länge Retry-After säger; samla gärna flera inlägg."
+            }
             Self::Full => "Det som redan är lämnat är inte behandlat än. Vänta så länge Retry-After säger.",
             Self::WrongType => "Kroppen ska vara JSON i UTF-8: Content-Type: application/json, utan Content-Encoding.",
             Self::Forged => {
@@ -290,10 +292,14 @@ impl Refusal {
             Self::CutOff => "Kroppen tog slut för tidigt. Skicka den på nytt med samma webhook-id.",
             Self::OtherBody => "webhook-id är redan använt för en annan leverans. Ge varje leverans ett eget.",
             Self::NotNow => "Vi kan inte ta emot just nu. Skicka samma leverans igen om en stund.",
-            Self::TooLarge => return format!("Kroppen får vara högst {BODY_MAX} byte. Dela upp den på flera leveranser."),
+            Self::TooLarge => {
+                return format!("Kroppen får vara högst {BODY_MAX} byte. Dela upp den på flera leveranser.");
+            }
             Self::NoHeader(name) => return format!("Huvudet {name} saknas."),
             Self::BadHeader("webhook-timestamp") => "webhook-timestamp ska vara hela sekunder sedan 1970-01-01 UTC.",
-            Self::BadHeader("webhook-signature") => "webhook-signature ska vara v1, ett komma och HMAC-SHA-256 i base64.",
+            Self::BadHeader("webhook-signature") => {
+                "webhook-signature ska vara v1, ett komma och HMAC-SHA-256 i base64."
+            }
             Self::BadHeader(name) => return format!("{name} ska vara 1 till {ONCE_MAX} tecken ASCII utan mellanslag."),
             Self::Late { seconds } => {
                 let minutes = CLOCKS_WITHIN.as_secs() / 60;

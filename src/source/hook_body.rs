@@ -124,12 +124,8 @@ pub fn read(body: &[u8], from: From<'_>) -> Result<Vec<(Item, Handed)>, Fault> {
 /// # Errors
 /// When it was written by another version of the program.
 pub fn read_kept(kept: &str, from: From<'_>) -> Result<Vec<(Item, Handed)>, Fault> {
-    let unreadable = |fault: serde_json::Error| Fault {
-        code: "unreadable",
-        what: fault.to_string(),
-        item: None,
-        field: None,
-    };
+    let unreadable =
+        |fault: serde_json::Error| Fault { code: "unreadable", what: fault.to_string(), item: None, field: None };
     understood(serde_json::from_str(kept).map_err(unreadable)?, from)
 }
 
@@ -252,16 +248,18 @@ fn name(field: &'static str, key: &str, said: Option<&str>) -> Result<Option<Str
 fn address(said: &str) -> Result<String, Wrong> {
     let url = Url::parse(said).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
     let url = url.filter(|url| url.as_str().len() <= URL_MAX);
-    url.map(String::from).ok_or_else(|| {
-        ("url", format!("url ska vara en hel adress med https:// eller http://, högst {URL_MAX} byte."))
-    })
+    url.map(String::from)
+        .ok_or_else(|| ("url", format!("url ska vara en hel adress med https:// eller http://, högst {URL_MAX} byte.")))
 }
 
 fn moment(field: &'static str, said: Option<&str>) -> Result<Option<Time>, Wrong> {
     let Some(said) = said else { return Ok(None) };
     let read = Time::parse(said).ok();
     read.map(Some).ok_or_else(|| {
-        (field, format!("{field} är `{}`, ska vara en tid med zon (RFC 3339) som 2026-11-23T08:30:00+01:00.", line(said)))
+        (
+            field,
+            format!("{field} är `{}`, ska vara en tid med zon (RFC 3339) som 2026-11-23T08:30:00+01:00.", line(said)),
+        )
     })
 }
 
@@ -325,7 +323,9 @@ mod tests {
         assert_eq!(post.updated_at.unwrap().since(post.authored_at.unwrap()).as_secs(), 1_800);
         assert_eq!(post.markup.unwrap().sanitised().as_deref(), Some("<p>Hej <b>Ale</b></p>"));
         let gone = one(r#"{"id":"2","state":"deleted","changed_at":"2026-11-23T09:00:00Z"}"#).unwrap();
-        assert!(matches!(gone, Handed::Gone(gone) if gone.name == Name::Native("e-tjanst/2".into()) && gone.at.is_some()));
+        assert!(
+            matches!(gone, Handed::Gone(gone) if gone.name == Name::Native("e-tjanst/2".into()) && gone.at.is_some())
+        );
     }
 
     #[test]
@@ -341,7 +341,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said_by_item_and_field() {
-        let fault = read(br#"{"items":[{"id":"1","text":"x"},{"id":"2","text":"x","kind":"brev"}]}"#, FROM).unwrap_err();
+        let fault =
+            read(br#"{"items":[{"id":"1","text":"x"},{"id":"2","text":"x","kind":"brev"}]}"#, FROM).unwrap_err();
         assert_eq!((fault.item, fault.field, fault.code), (Some(1), Some("kind"), "bad_item"));
         assert!(fault.what.contains("`brev`") && fault.what.contains("review"), "{fault}");
         for (item, field) in [
@@ -380,7 +381,8 @@ mod tests {
 
     #[test]
     fn what_is_kept_of_an_item_means_the_same_when_it_is_read_again() {
-        let body = br#"{"items":[{"id":"1","text":"x","own":true,"audience":"municipality"},{"id":"2","state":"deleted"}]}"#;
+        let body =
+            br#"{"items":[{"id":"1","text":"x","own":true,"audience":"municipality"},{"id":"2","state":"deleted"}]}"#;
         let first = read(body, FROM).unwrap();
         let items: Vec<&Item> = first.iter().map(|(item, _)| item).collect();
         let again = read_kept(&serde_json::to_string(&items).unwrap(), FROM).unwrap();

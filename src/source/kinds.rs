@@ -155,6 +155,12 @@ pub fn capabilities(slug: &str) -> (&'static str, &'static [&'static str]) {
                 "Tar inte emot det som bara var öppet för några.",
             ],
         ),
+        "tips" => (
+            "Det som en kollega har sett och klistrat in på sidan Tips.",
+            &[
+                "Tar inte emot det som bara var öppet för några, om det inte är ställt till kommunen eller är ett hot eller brott.",
+            ],
+        ),
         "import" => ("Inlästa filer; läses inte av sig själv.", &[]),
         _ => ("", &[]),
     }

@@ -144,9 +144,7 @@ impl MastodonSource {
             Ok::<_, PollError>((us, heard.status))
         };
         match tried.await {
-            Err(PollError::Unauthorized(what)) => AccountState::no(format!("Släpper inte in oss: {what}.")),
-            Err(PollError::Unreachable(what)) => AccountState::no(format!("Servern svarar inte: {what}.")),
-            Err(other) => AccountState::no(format!("Fungerar inte: {other}.")),
+            Err(fault) => AccountState::of_fault(&fault),
             Ok((us, 200)) => {
                 AccountState::yes(format!("Inloggningen fungerar som @{}.", full_name(&us.acct, &probe.host)), None)
             }

@@ -28,6 +28,8 @@ pub mod reduce;
 pub mod rhythm;
 pub mod store;
 pub mod supervision;
+pub mod tip;
+pub mod tip_store;
 pub mod watched;
 
 use std::future::Future;
@@ -217,6 +219,8 @@ pub const BEFORE_END: Duration = Duration::from_hours(14 * 24);
 pub struct AccountState {
     /// Whether it lets us in.
     pub ok: bool,
+    /// True when nobody answered: that says nothing about the account.
+    pub silent: bool,
     /// When what lets us in ends, where the channel says.
     pub expires_at: Option<Time>,
     /// What works or does not and what to do, in Swedish.
@@ -227,13 +231,29 @@ impl AccountState {
     /// It lets us in.
     #[must_use]
     pub fn yes(says: String, expires_at: Option<Time>) -> Self {
-        Self { ok: true, expires_at, says }
+        Self { ok: true, silent: false, expires_at, says }
     }
 
     /// It does not.
     #[must_use]
     pub fn no(says: String) -> Self {
-        Self { ok: false, expires_at: None, says }
+        Self { ok: false, silent: false, expires_at: None, says }
+    }
+
+    /// Why it could not be tried, or was tried and did not let us in.
+    #[must_use]
+    pub fn of_fault(fault: &PollError) -> Self {
+        let says = match fault {
+            PollError::Unauthorized(what) => format!("Släpper inte in oss: {what}."),
+            PollError::RateLimited { .. } | PollError::Busy => {
+                "Servern vill att vi väntar; prova igen om en stund.".to_owned()
+            }
+            PollError::Unreachable(what) => format!("Servern svarar inte: {what}."),
+            PollError::Unreadable(what) | PollError::Blind(what) => format!("Svaret går inte att läsa: {what}."),
+            PollError::Refused(what) => format!("Vi anropar inte adressen: {what}."),
+            PollError::Gone => "Servern säger att det inte finns längre (410).".to_owned(),
+        };
+        Self { silent: !matches!(fault, PollError::Unauthorized(_) | PollError::Gone), ..Self::no(says) }
     }
 }
 

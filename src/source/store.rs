@@ -261,6 +261,19 @@ pub async fn health_counts(tx: &mut Tx) -> sqlx::Result<Vec<(String, i64)>> {
 }
 
 impl Named {
+    /// The source that stands for what colleagues paste; it is never read.
+    #[must_use]
+    pub fn tips() -> Self {
+        let own = |text: &str| text.to_owned();
+        Self {
+            key: own("tips"),
+            kind: own("tips"),
+            name: own("Tips från kollegor"),
+            channel: own("tips"),
+            ..Self::import()
+        }
+    }
+
     /// The source that stands for `lyhord import`; it is never read.
     #[must_use]
     pub fn import() -> Self {

@@ -78,6 +78,10 @@ fn source(section: &Section, accounts: &Accounts, keys: &mut HashSet<String>) ->
         key.place.report(format!("`key` is `{}`, expected lower-case letters, digits and hyphens", key.text));
         return None;
     }
+    if matches!(key.text.as_str(), "import" | super::tip::CHANNEL) {
+        key.place.report(format!("`key` `{}` is taken by Lyhörd itself", key.text));
+        return None;
+    }
     if !keys.insert(key.text.clone()) {
         key.place.report(format!("`key` `{}` is used twice", key.text));
         return None;

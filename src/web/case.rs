@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::access::may_see;
 use super::case_desk::{Around, Desk, desk};
+use super::case_tip;
 use super::earlier::{Earlier, earlier};
 use super::fault::Fault;
 use super::frame::{Frame, Notice, said};
@@ -150,6 +151,7 @@ struct Page {
     triage: bool,
     owed: bool,
     draft: Draft,
+    tips: String,
     desk: Desk,
 }
 
@@ -234,6 +236,7 @@ async fn render(
     let text = mentions.iter().find(|m| m.id == case.mention_id).map(|m| m.body.as_str()).unwrap_or_default();
     let around = Around { verdict: verdict.as_ref(), text };
     let desk = desk(site, visitor, &mut tx, &case, &around).await?;
+    let tips = case_tip::tips(&mut tx, id, &organisation, hidden, now).await?;
     let heading = heading(&case, hidden);
     let frame = Frame::of(site, visitor, &mut tx, &format!("Ärende {id}"), "/inkorg").await?.saying(notice);
     drop(tx);
@@ -296,6 +299,7 @@ async fn render(
         triage: case.triage,
         owed: case.outcome_owed,
         draft: if case.outcome_owed { answered(draft, given.last()) } else { draft },
+        tips,
         desk,
         frame,
     })

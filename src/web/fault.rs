@@ -28,6 +28,9 @@ pub enum Fault {
     /// What was sent cannot be read.
     #[error("unreadable request")]
     Unreadable,
+    /// What was sent is larger than is taken.
+    #[error("too large a form")]
+    TooLarge,
     /// More than is taken in at once.
     #[error("too many at once")]
     TooMany,
@@ -67,6 +70,11 @@ impl Fault {
                 StatusCode::BAD_REQUEST,
                 "Vi kunde inte läsa det som skickades",
                 "Inget har ändrats. Gå tillbaka och fyll i formuläret igen.",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "Det var för mycket på en gång",
+                "Inget har sparats. Gå tillbaka och korta texten eller beskär bilden; en skärmbild får vara högst 4 MB.",
             ),
             Self::TooMany => (
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -61,6 +61,7 @@ pub struct Frame {
 const ROOMS: &[(&str, &str)] = &[
     ("/inkorg", "Inkorg"),
     ("/mina", "Mina ärenden"),
+    ("/tips", "Tips"),
     ("/laget", "Läget"),
     ("/bevakning", "Bevakning"),
     ("/kallor", "Källor"),
@@ -172,6 +173,7 @@ pub fn said(code: Option<&str>) -> Option<Notice> {
         "bedomare" => "Den valda bedömaren är i tjänst. Bytet står i journalen.",
         "lasning" => "Källan läses så snart en arbetare är ledig.",
         "sparat" => "Sparat.",
+        "tipsat" => "Tack. Tipset bedöms nu och blir ett ärende. Du ser det här under Dina tips.",
         "kopplad" => "Chatten är kopplad. Skicka gärna ett prov.",
         "prov" => "Provet är på väg. Ladda om sidan om en stund så ser du hur det gick.",
         "utloggad" => "Du är utloggad.",

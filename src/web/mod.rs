@@ -24,6 +24,7 @@ mod assets;
 mod case;
 mod case_acts;
 mod case_desk;
+mod case_tip;
 mod chats;
 mod desk_acts;
 mod earlier;
@@ -37,6 +38,7 @@ mod inbox;
 mod journal_page;
 mod judge_page;
 mod judgement;
+mod multipart;
 mod my_voices;
 mod organisation_page;
 pub mod password;
@@ -50,6 +52,7 @@ mod sources;
 pub mod store;
 pub mod supervision;
 pub mod throttle;
+mod tips;
 pub mod trial;
 mod visitor;
 mod watch_rules;
@@ -126,6 +129,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/inkorg", get(inbox::show))
         .route("/mina", get(inbox::mine))
         .route("/arende/{id}", get(case::show))
+        .route("/arende/{id}/bild/{tip}", get(case_tip::picture))
         .route("/arende/{id}/ta", post(case_acts::take))
         .route("/arende/{id}/kvittera", post(case_acts::acknowledge))
         .route("/arende/{id}/lamna-over", post(case_acts::hand_over))
@@ -150,6 +154,7 @@ pub fn router(app: Arc<App>) -> Router {
         .route("/laget/hav", post(situation::lift))
         .route("/organisation", get(organisation_page::show))
         .route("/vem-far-det", get(who_gets::show).post(who_gets::answer))
+        .route("/tips", get(tips::show).post(tips::tell))
         .route("/kallor", get(sources::show))
         .route("/kallor/uppsikt", get(supervision::show))
         .route("/kallor/uppsikt.csv", get(supervision::csv))

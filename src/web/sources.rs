@@ -93,6 +93,7 @@ pub(super) async fn show(
 fn row(source: &SourceRow, now: Time) -> Row {
     let health = Health::from_slug(&source.health);
     let (tone, name) = match health {
+        _ if source.kind == "tips" => ("", "Klistras in"),
         _ if !source.enabled => ("", "Vilar"),
         Health::Ok => ("brand", "Läses"),
         Health::Degraded => ("soon", "Störd"),
@@ -112,7 +113,9 @@ fn row(source: &SourceRow, now: Time) -> Row {
         last_ok: when(source.last_ok_at),
         last_item: when(source.last_item_at),
         next: match (source.enabled, source.streamed) {
+            _ if source.kind == "tips" => "när någon tipsar".to_owned(),
             (false, _) => "läses inte".to_owned(),
+            (true, true) if source.kind == "hook" => "tar emot hela tiden".to_owned(),
             (true, true) => "läses hela tiden".to_owned(),
             (true, false) => words::moment(source.next_poll_at, now),
         },

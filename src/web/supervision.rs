@@ -110,7 +110,7 @@ pub(super) async fn csv(
 /// What the database says.
 pub async fn log(tx: &mut Tx, since: Time, now: Time) -> sqlx::Result<Vec<(SourceRow, Vec<Span>)>> {
     let mut sources = crate::source::store::all(tx).await?;
-    sources.retain(|source| source.kind != "import");
+    sources.retain(|source| !matches!(source.kind.as_str(), "import" | "tips"));
     sources.sort_by(|a, b| a.name.cmp(&b.name));
     let mut log = Vec::with_capacity(sources.len());
     for source in sources {

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::access::{Person, Who, lets_in, who};
 use super::fault::Fault;
-use super::{Site, secret, store};
+use super::{Site, multipart, secret, store, tips};
 use crate::clock::Time;
 
 /// How long a session lives at most: a working day with overtime.
@@ -113,7 +113,9 @@ async fn admit(site: &Site, mut request: Request) -> Result<Admitted, Fault> {
             Some(visitor) => visitor.csrf.clone(),
             None => cookie(request.headers(), site.form_cookie()).unwrap_or_default().to_owned(),
         };
-        request = own_form(request, &expected).await?;
+        // Only where a picture may come is so much read, and only from one who is signed in.
+        let most = if path.as_deref() == Some(tips::PATH) { tips::FORM_MAX } else { FORM_BYTES_MAX };
+        request = own_form(request, &expected, most).await?;
     }
     if let Some(visitor) = visitor {
         request.extensions_mut().insert(visitor);
@@ -137,10 +139,14 @@ fn measurer(site: &Site, request: &Request) -> bool {
 }
 
 /// Reads a form, demands its secret, and hands the request on as it was.
-async fn own_form(request: Request, expected: &str) -> Result<Request, Fault> {
+async fn own_form(request: Request, expected: &str, most: usize) -> Result<Request, Fault> {
     let (parts, body) = request.into_parts();
-    let bytes: Bytes = axum::body::to_bytes(body, FORM_BYTES_MAX).await.map_err(|_| Fault::Unreadable)?;
-    let given = url::form_urlencoded::parse(&bytes).find(|(key, _)| key == "csrf").map(|(_, value)| value.into_owned());
+    let bytes: Bytes = axum::body::to_bytes(body, most).await.map_err(|_| Fault::TooLarge)?;
+    let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let given = match multipart::boundary(kind) {
+        Some(boundary) => multipart::field(&bytes, boundary, "csrf").map(str::to_owned),
+        None => url::form_urlencoded::parse(&bytes).find(|(key, _)| key == "csrf").map(|(_, value)| value.into_owned()),
+    };
     if !given.is_some_and(|given| secret::same(&given, expected)) {
         return Err(Fault::Forged);
     }

@@ -149,6 +149,8 @@ pub fn channel(slug: &str) -> String {
         "reddit" => "Reddit".to_owned(),
         "flashback" => "Flashback".to_owned(),
         "e-post" | "mail" => "E-post".to_owned(),
+        "e-tjanst" => "E-tjänst".to_owned(),
+        "tips" => "Tips från kollega".to_owned(),
         "google" | "google-news" => "Google Nyheter".to_owned(),
         other => {
             let mut letters = other.chars();

@@ -15,32 +15,32 @@ use crate::fake_feed::serve;
 use crate::harness::{ENGINES, Engine, at};
 
 const BROWN: &str = "Brunt vatten ur kranen i Nol sedan i morse, vem på Ale kommun kan svara?";
-const EVA: &str = "did:plc:eva";
+pub const EVA: &str = "did:plc:eva";
 /// Longest time (real) that a stream may take to be heard.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-fn record(text: &str, at: Time) -> Value {
+pub fn record(text: &str, at: Time) -> Value {
     json!({ "$type": "app.bsky.feed.post", "text": text, "langs": ["sv"], "createdAt": at.to_string() })
 }
 
-fn reply(text: &str, root: &str, parent: &str, at: Time) -> Value {
+pub fn reply(text: &str, root: &str, parent: &str, at: Time) -> Value {
     let mut record = record(text, at);
     record["reply"] = json!({ "root": { "uri": root, "cid": "x" }, "parent": { "uri": parent, "cid": "x" } });
     record
 }
 
-fn uri(did: &str, rkey: &str) -> String {
+pub fn uri(did: &str, rkey: &str) -> String {
     format!("at://{did}/app.bsky.feed.post/{rkey}")
 }
 
 /// The program with a stream, heard by a listener of its own that can be killed.
-struct Heard {
-    stage: Stage,
+pub struct Heard {
+    pub stage: Stage,
     listener: tokio::task::JoinHandle<()>,
 }
 
 impl Heard {
-    async fn open(engine: Engine, hosts: &[String], now: Time) -> Self {
+    pub async fn open(engine: Engine, hosts: &[String], now: Time) -> Self {
         let fallback: Vec<String> = hosts[1..].iter().map(|host| format!("'{host}'")).collect();
         let sources = format!(
             "[[source]]\nkey = 'strom'\nname = 'Bluesky'\nkind = 'bluesky'\naddress = '{}'\nfallback = [{}]\nlocal = true\n\
@@ -62,7 +62,7 @@ impl Heard {
     }
 
     /// Waits until a count is reached, and everything that follows is done.
-    async fn until_count(&self, sql: &'static str, n: i64) {
+    pub async fn until_count(&self, sql: &'static str, n: i64) {
         let begun = Instant::now();
         while self.stage.number(sql).await < n {
             assert!(begun.elapsed() < PATIENCE, "{sql}: {} of {n}", self.stage.number(sql).await);
@@ -71,12 +71,12 @@ impl Heard {
         self.stage.running.settle().await;
     }
 
-    async fn health(&self) -> source::store::SourceRow {
+    pub async fn health(&self) -> source::store::SourceRow {
         self.stage.source("strom").await
     }
 
     /// Waits until the stream is being heard.
-    async fn is_heard(&self, jetstream: &FakeJetstream, connections: usize) {
+    pub async fn is_heard(&self, jetstream: &FakeJetstream, connections: usize) {
         let begun = Instant::now();
         while jetstream.asked().len() < connections || self.health().await.last_ok_at.is_none() {
             assert!(begun.elapsed() < PATIENCE, "nobody listens: {:?}", jetstream.asked());
@@ -84,7 +84,7 @@ impl Heard {
         }
     }
 
-    async fn end(self) {
+    pub async fn end(self) {
         self.listener.abort();
         self.stage.ends_whole().await;
     }
@@ -280,7 +280,12 @@ async fn a_stream_is_heard_by_one_process_and_taken_over_when_its_turn_has_ended
 }
 
 /// Our account on a server of our own.
-async fn account(now: Time) -> (Stage, FakePds, tempfile::TempDir) {
+pub async fn account(now: Time) -> (Stage, FakePds, tempfile::TempDir) {
+    account_with(now, "").await
+}
+
+/// The same with more in the source's own section.
+pub async fn account_with(now: Time, more: &str) -> (Stage, FakePds, tempfile::TempDir) {
     let fake = FakePds::default();
     let address = serve(fake_bluesky::pds(fake.clone())).await;
     let folder = tempfile::tempdir().unwrap();
@@ -289,13 +294,13 @@ async fn account(now: Time) -> (Stage, FakePds, tempfile::TempDir) {
     let sources = format!(
         "[[account]]\nkey = 'vi'\nchannel = 'bluesky'\nhandle = 'ale.example'\nid = '{DID}'\nserver = 'http://{address}'\n\
          secret_file = '{}'\n[[source]]\nkey = 'konto'\nname = 'Vårt konto'\nkind = 'bluesky'\nreads = 'account'\naccount = 'vi'\n\
-         interval_minutes = 5\n",
+         interval_minutes = 5\n{more}\n",
         secret.display()
     );
     (Stage::open(Engine::Sqlite, &sources, now).await, fake, folder)
 }
 
-async fn reads(stage: &Stage, cursor: &Cursor) -> Result<source::Poll, PollError> {
+pub async fn reads(stage: &Stage, cursor: &Cursor) -> Result<source::Poll, PollError> {
     let row = stage.source("konto").await;
     stage.running.app.read_source(&row, cursor, &[], stage.now()).await
 }

@@ -874,6 +874,9 @@ async fn a_notice_is_written_once_and_a_voice_s_health_begins_when_it_was_first_
         assert!(first.is_some());
         assert!(chat::outbox_store::put_notice(&mut tx, to, "kod", Some("k"), NOW).await.unwrap().is_none());
         assert!(chat::outbox_store::put_notice(&mut tx, to, "prov", None, NOW).await.unwrap().is_some());
+        let at_work =
+            chat::outbox_store::put_notice_at(&mut tx, to, "sen", Some("s"), NOW, later(9_999)).await.unwrap();
+        assert!(at_work.is_some());
         assert!(chat::outbox_store::put_notice(&mut tx, to, "prov", None, NOW).await.unwrap().is_some());
         assert!(chat::store::open_message(&mut tx, "karin").await.unwrap().is_none(), "a notice takes no reminders");
         let (state, at, _) =
@@ -976,11 +979,26 @@ async fn a_source_is_watched_over_and_its_troubles_are_told_once() {
         chat::store::withdraw(&mut tx, message).await.unwrap();
         assert_eq!(channel_store::warnings(&mut tx, NOW).await.unwrap()[0].state, None);
 
-        let check =
-            AccountCheck { account: "a".into(), checked_at: NOW, ok: true, expires_at: None, why: "bra".into() };
+        let check = AccountCheck {
+            account: "a".into(),
+            checked_at: NOW,
+            ok: true,
+            expires_at: None,
+            why: "bra".into(),
+            state: "well".into(),
+            since: NOW,
+        };
         channel_store::checked(&mut tx, &check).await.unwrap();
-        channel_store::checked(&mut tx, &AccountCheck { ok: false, ..check.clone() }).await.unwrap();
-        assert_eq!(channel_store::account_checks(&mut tx).await.unwrap(), [AccountCheck { ok: false, ..check }]);
+        channel_store::checked(
+            &mut tx,
+            &AccountCheck { ok: false, state: "refused".into(), since: later(3), ..check.clone() },
+        )
+        .await
+        .unwrap();
+        assert_eq!(
+            channel_store::account_checks(&mut tx).await.unwrap(),
+            [AccountCheck { ok: false, state: "refused".into(), since: later(3), ..check }]
+        );
         tx.commit().await.unwrap();
     })
     .await;
@@ -1120,7 +1138,7 @@ async fn an_answer_in_the_channel_finds_its_case_and_only_moves_the_first_respon
 #[test]
 fn every_store_function_is_called_on_both_databases() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tests: String = ["contract.rs", "contract_desk.rs", "contract_hand.rs", "pages.rs"]
+    let tests: String = ["contract.rs", "contract_desk.rs", "contract_hand.rs", "tips.rs", "pages.rs"]
         .iter()
         .map(|name| std::fs::read_to_string(root.join("tests/it").join(name)).unwrap_or_default())
         .collect();

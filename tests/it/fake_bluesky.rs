@@ -37,6 +37,12 @@ pub enum Fault {
     WrongType,
     /// What lets us in is withdrawn before this question.
     Revoked,
+    /// The body comes a byte now and then, and never ends.
+    Drip,
+    /// The page turned round: oldest first.
+    Reversed,
+    /// The page before once more.
+    Again,
 }
 
 #[derive(Default)]
@@ -48,6 +54,8 @@ struct Inner {
     pub asked: Vec<String>,
     notifications: Vec<Value>,
     own: Vec<Value>,
+    found: Vec<Value>,
+    last_page: Vec<Value>,
     threads: BTreeMap<String, Value>,
     faults: BTreeMap<String, VecDeque<Fault>>,
 }
@@ -102,6 +110,11 @@ impl FakePds {
         self.inner().own.insert(0, json!({ "post": post }));
     }
 
+    /// What a search finds.
+    pub fn finds(&self, post: Value) {
+        self.inner().found.push(post);
+    }
+
     /// A thread as it is now.
     pub fn thread(&self, root: &str, thread: Value) {
         self.inner().threads.insert(root.to_owned(), thread);
@@ -133,7 +146,7 @@ async fn xrpc(
     let mut inner = fake.inner();
     inner.asked.push(method.clone());
     let fault = inner.faults.get_mut(&method).and_then(VecDeque::pop_front);
-    match fault {
+    match fault.clone() {
         Some(Fault::Status(status, more)) => {
             let mut response = refuse(status, "Fault");
             for (name, value) in more {
@@ -149,9 +162,11 @@ async fn xrpc(
             let kind = [(header::CONTENT_TYPE, "application/json")];
             return (kind, Body::from_stream(futures::stream::iter(pieces))).into_response();
         }
+        Some(Fault::Drip) => return drip(),
         Some(Fault::Revoked) => inner.valid = false,
-        None => {}
+        Some(Fault::Reversed | Fault::Again) | None => {}
     }
+    let turned = fault;
     if method.ends_with("listNotifications") {
         inner.revoked_at = inner.revoked_at.map(|left| left - 1);
         if inner.revoked_at == Some(0) {
@@ -174,7 +189,18 @@ async fn xrpc(
     if !inner.valid || !bearer.starts_with("Bearer access-") {
         return refuse(400, "ExpiredToken");
     }
-    told(&inner, &method, &query)
+    told(&mut inner, &method, &query, turned.as_ref())
+}
+
+/// JSON that begins well and goes on a blank at a time, for ever.
+pub fn drip() -> Response {
+    let drops = futures::stream::unfold(false, |begun| async move {
+        if begun {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Some((Ok::<_, std::io::Error>(Bytes::from(if begun { " " } else { "[" })), true))
+    });
+    ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(drops)).into_response()
 }
 
 /// Signing in and renewing.
@@ -209,7 +235,7 @@ fn lets_in(inner: &mut Inner, method: &str, how: &Method, bearer: &str, body: &[
 }
 
 /// What one who is let in is told.
-fn told(inner: &Inner, method: &str, query: &[(String, String)]) -> Response {
+fn told(inner: &mut Inner, method: &str, query: &[(String, String)], fault: Option<&Fault>) -> Response {
     let get = |key: &str| query.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str());
     let only = |known: &[&str]| query.iter().all(|(name, _)| known.contains(&name.as_str()));
     let limit: usize = get("limit").unwrap_or("50").parse().unwrap_or(0);
@@ -224,7 +250,13 @@ fn told(inner: &Inner, method: &str, query: &[(String, String)]) -> Response {
     };
     match method {
         "app.bsky.notification.listNotifications" if only(&["limit", "cursor"]) => {
-            let (items, cursor) = page(&inner.notifications);
+            let (mut items, cursor) = page(&inner.notifications);
+            match fault {
+                Some(Fault::Reversed) => items.reverse(),
+                Some(Fault::Again) => items.clone_from(&inner.last_page),
+                _ => {}
+            }
+            inner.last_page.clone_from(&items);
             Json(json!({ "notifications": items, "cursor": cursor })).into_response()
         }
         "app.bsky.feed.getAuthorFeed" if only(&["actor", "limit", "cursor", "filter"]) && get("actor") == Some(DID) => {
@@ -238,7 +270,8 @@ fn told(inner: &Inner, method: &str, query: &[(String, String)]) -> Response {
             }
         }
         "app.bsky.feed.searchPosts" if only(&["q", "sort", "limit", "cursor"]) && get("q").is_some() => {
-            Json(json!({ "posts": [] })).into_response()
+            let (posts, cursor) = page(&inner.found);
+            Json(json!({ "posts": posts, "cursor": cursor })).into_response()
         }
         _ => refuse(400, "InvalidRequest"),
     }
@@ -264,6 +297,8 @@ struct Stream {
     asked: Vec<String>,
     /// After so many more events the connection is cut in the middle of a message.
     cut_after: Option<usize>,
+    /// After so many more events the server says this and ends the stream.
+    error_after: Option<(usize, String)>,
     /// How many are connected now.
     open: usize,
     /// The next connections get this status.
@@ -332,6 +367,11 @@ impl FakeJetstream {
         self.inner().cut_after = Some(events);
     }
 
+    /// After so many more events the server says that it ends the stream, and why.
+    pub fn ends_after(&self, events: usize, error: &str) {
+        self.inner().error_after = Some((events, error.to_owned()));
+    }
+
     pub fn refuse_next(&self, status: u16, body: &str) {
         self.inner().refusals.push_back((status, body.to_owned()));
     }
@@ -393,6 +433,23 @@ impl FakeJetstream {
                 }
                 (message, cut)
             };
+            let error = {
+                let mut inner = self.inner();
+                match &mut inner.error_after {
+                    Some((0, _)) if message.is_some() => inner.error_after.take().map(|(_, error)| error),
+                    Some((left, _)) if message.is_some() => {
+                        *left -= 1;
+                        None
+                    }
+                    _ => None,
+                }
+            };
+            if let Some(error) = error {
+                let frame = json!({ "$type": "error", "error": error, "message": "x" });
+                let _ = socket.send(Message::text(frame.to_string())).await;
+                let _ = socket.close(None).await;
+                return;
+            }
             match message {
                 Some(message) if cut => {
                     // The head of a frame that promises more than comes.

@@ -37,6 +37,8 @@ pub enum Fault {
     WrongType,
     /// The page before once more, newest last.
     Again,
+    /// The body comes a byte now and then, and never ends.
+    Drip,
 }
 
 #[derive(Default)]
@@ -242,6 +244,7 @@ async fn answer(
             return ([(header::CONTENT_TYPE, "application/json")], Body::from_stream(futures::stream::iter(pieces)))
                 .into_response();
         }
+        Some(Fault::Drip) => return crate::fake_bluesky::drip(),
         Some(Fault::With(headers)) => more = headers,
         Some(Fault::Again) => again = true,
         None => {}

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use lyhord::clock::Time;
 use lyhord::jobs::{self, accept_deliveries};
+use lyhord::source::account::Secret;
 use lyhord::source::hand_store::{self, NewDelivery};
 use lyhord::source::hook::{BODY_MAX, Hook, Takes};
-use lyhord::source::account::Secret;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -120,10 +120,17 @@ async fn what_is_handed_in_is_written_down_and_goes_the_same_road_as_every_post(
         let first = hooked.hands_in("a-1", &body).await;
         assert_eq!((first.0, first.1["items"].as_i64()), (202, Some(2)), "{first:?}");
         let number = |sql: &'static str| hooked.stage.number(sql);
-        assert_eq!(number("select count(*) from deliveries where items = 2").await, 1, "written before it was answered");
+        assert_eq!(
+            number("select count(*) from deliveries where items = 2").await,
+            1,
+            "written before it was answered"
+        );
         assert_eq!(number("select count(*) from deliveries where kept like '%kattunge%'").await, 0, "not ours");
         hooked.stage.running.settle().await;
-        assert_eq!(number("select count(*) from mentions where channel = 'e-tjanst' and native_id = 'e-tjanst/17'").await, 1);
+        assert_eq!(
+            number("select count(*) from mentions where channel = 'e-tjanst' and native_id = 'e-tjanst/17'").await,
+            1
+        );
         assert_eq!(number("select count(*) from mentions").await, 1);
         assert_eq!(number("select count(*) from deliveries where kept = '' and taken_at is not null").await, 1);
         assert_eq!(number("select n from tallies where subject = 'source:e-tjanst' and what = 'seen'").await, 2);
@@ -244,7 +251,9 @@ async fn a_body_that_drips_is_waited_for_no_longer_than_we_bear_and_one_that_end
             .into_iter()
             .map(|(name, value)| format!("{name}: {value}\r\n"))
             .collect();
-        format!("POST /krok/kalla/e-tjanst HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{headers}{length}\r\n\r\n")
+        format!(
+            "POST /krok/kalla/e-tjanst HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{headers}{length}\r\n\r\n"
+        )
     };
     let whole = format!("content-length: {}", body.len());
     let dripped = hooked.raw(address, format!("{}{half}", head(&whole)).as_bytes(), false).await;
@@ -294,9 +303,17 @@ async fn edits_and_deletions_are_versions_and_tombstones_in_whatever_order_they_
             hooked.stage.running.settle().await;
         }
         assert_eq!(number("select version from mentions where native_id = 'e-tjanst/in-order'").await, 2);
-        assert_eq!(number("select count(*) from mentions where native_id = 'e-tjanst/in-order' and deleted_at is not null").await, 1);
+        assert_eq!(
+            number("select count(*) from mentions where native_id = 'e-tjanst/in-order' and deleted_at is not null")
+                .await,
+            1
+        );
         assert_eq!(number("select count(*) from mentions where native_id = 'e-tjanst/backwards'").await, 0);
-        assert_eq!(number("select count(*) from mentions where native_id = 'e-tjanst/late' and body = 'Det här gäller nu.'").await, 1);
+        assert_eq!(
+            number("select count(*) from mentions where native_id = 'e-tjanst/late' and body = 'Det här gäller nu.'")
+                .await,
+            1
+        );
         assert_eq!(hooked.stage.facts(&["mention.edited", "mention.deleted"]).await, [1, 1]);
         hooked.ends_whole().await;
     }

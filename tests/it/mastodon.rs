@@ -14,7 +14,7 @@ use crate::harness::{ENGINES, Engine, at};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The `n`-th of many posts about us.
-fn lamp(n: usize) -> String {
+pub fn lamp(n: usize) -> String {
     format!("Gatlampa nummer {n} vid torget i Älvängen är trasig, när lagar Ale kommun den? #ale")
 }
 
@@ -30,24 +30,24 @@ fn sources(address: std::net::SocketAddr, folder: &tempfile::TempDir, more: &str
     )
 }
 
-const TAGS: &str = "[[source]]\nkey = 'taggar'\nname = 'Taggar'\nkind = 'mastodon'\naddress = 'SERVER'\ntags = ['ale']\n\
+pub const TAGS: &str = "[[source]]\nkey = 'taggar'\nname = 'Taggar'\nkind = 'mastodon'\naddress = 'SERVER'\ntags = ['ale']\n\
     interval_minutes = 5\nlocal = true\n";
-const ACCOUNT: &str = "[[source]]\nkey = 'konto'\nname = 'Vårt konto'\nkind = 'mastodon'\nreads = 'account'\naccount = 'vi'\n\
+pub const ACCOUNT: &str = "[[source]]\nkey = 'konto'\nname = 'Vårt konto'\nkind = 'mastodon'\nreads = 'account'\naccount = 'vi'\n\
     interval_minutes = 5\n";
 
-async fn open(engine: Engine, more: &str, now: Time) -> (Stage, FakeMastodon, tempfile::TempDir) {
+pub async fn open(engine: Engine, more: &str, now: Time) -> (Stage, FakeMastodon, tempfile::TempDir) {
     let (fake, folder) = (FakeMastodon::default(), tempfile::tempdir().unwrap());
     let address = serve(fake_mastodon::app(fake.clone())).await;
     let stage = Stage::open(engine, &sources(address, &folder, more), now).await;
     (stage, fake, folder)
 }
 
-async fn reads(stage: &Stage, key: &str, cursor: &Cursor) -> Result<source::Poll, PollError> {
+pub async fn reads(stage: &Stage, key: &str, cursor: &Cursor) -> Result<source::Poll, PollError> {
     let row = stage.source(key).await;
     stage.running.app.read_source(&row, cursor, &[], stage.now()).await
 }
 
-fn tagged<'a>(uri: &'a str, text: &'a str) -> Said<'a> {
+pub fn tagged<'a>(uri: &'a str, text: &'a str) -> Said<'a> {
     Said { uri, acct: "eva@other.example", text, tags: &["ale"], ..Said::default() }
 }
 

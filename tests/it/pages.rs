@@ -320,7 +320,7 @@ async fn a_form_without_our_secret_changes_nothing() {
 /// What somebody meets at an address of the table; one who is asked to sign in meets `UNAUTHORIZED`.
 async fn met(browser: &mut Browser<'_>, method: &Method, path: &str, case: CaseId) -> StatusCode {
     let id = if path.starts_with("/kallor") { browser.house.source.0 } else { case.0 };
-    let path = path.replace("{id}", &id.to_string()).replace("{token}", "ingen-sadan");
+    let path = path.replace("{id}", &id.to_string()).replace("{token}", "ingen-sadan").replace("{tip}", "1");
     let page = if *method == Method::GET { browser.get(&path).await } else { browser.post(&path, &[]).await };
     if page.to.starts_with("/logga-in?till") { StatusCode::UNAUTHORIZED } else { page.status }
 }
