@@ -874,9 +874,6 @@ async fn a_notice_is_written_once_and_a_voice_s_health_begins_when_it_was_first_
         assert!(first.is_some());
         assert!(chat::outbox_store::put_notice(&mut tx, to, "kod", Some("k"), NOW).await.unwrap().is_none());
         assert!(chat::outbox_store::put_notice(&mut tx, to, "prov", None, NOW).await.unwrap().is_some());
-        let at_work =
-            chat::outbox_store::put_notice_at(&mut tx, to, "sen", Some("s"), NOW, later(9_999)).await.unwrap();
-        assert!(at_work.is_some());
         assert!(chat::outbox_store::put_notice(&mut tx, to, "prov", None, NOW).await.unwrap().is_some());
         assert!(chat::store::open_message(&mut tx, "karin").await.unwrap().is_none(), "a notice takes no reminders");
         let (state, at, _) =

@@ -1,5 +1,6 @@
 //! Every store function about what is handed in, on both databases.
 
+use lyhord::chat::{self, outbox_store};
 use lyhord::source::channel_store::Heard;
 use lyhord::source::hand_store::{self, NewDelivery};
 use lyhord::source::store::by_key;
@@ -64,6 +65,24 @@ async fn wrong_signatures_are_counted_up_to_a_bound_and_a_hook_is_settled() {
         let row = by_key(&mut tx, "alekuriren").await.unwrap().unwrap();
         assert_eq!((row.failures, row.health.as_str(), row.health_since), (0, "degraded", later(1)));
         assert_eq!((row.last_ok_at, row.last_item_at), (Some(later(2)), None));
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_that_can_wait_is_not_sent_before_its_time() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let to = ("karin", "telegram", "7");
+        let put = outbox_store::put_notice_at(&mut tx, to, "konto", Some("k"), NOW, later(600)).await.unwrap();
+        assert!(put.is_some());
+        assert!(
+            outbox_store::put_notice_at(&mut tx, to, "konto", Some("k"), NOW, NOW).await.unwrap().is_none(),
+            "once"
+        );
+        assert!(chat::store::claim(&mut tx, later(599), later(700), 9).await.unwrap().is_empty());
+        assert_eq!(chat::store::claim(&mut tx, later(600), later(700), 9).await.unwrap().len(), 1);
         tx.commit().await.unwrap();
     })
     .await;

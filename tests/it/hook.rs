@@ -59,11 +59,18 @@ impl Hooked {
     }
 
     async fn posts(&self, headers: &[(&'static str, String)], body: &str) -> (u16, Value) {
-        let mut request = self.client.post(self.url()).header("content-type", "application/json; charset=utf-8");
-        for (name, value) in headers {
-            request = request.header(*name, value);
+        loop {
+            let mut request = self.client.post(self.url()).header("content-type", "application/json; charset=utf-8");
+            for (name, value) in headers {
+                request = request.header(*name, value);
+            }
+            let answer = said(request.body(body.to_owned()).send().await.unwrap()).await;
+            if answer.0 != 429 {
+                return answer;
+            }
+            // A test hands in more often than anybody needs, and waits as it is told.
+            tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        said(request.body(body.to_owned()).send().await.unwrap()).await
     }
 
     /// The answer to raw bytes on a connection that then says no more.
@@ -403,6 +410,7 @@ async fn a_flood_is_turned_away_and_so_is_more_than_can_be_seen_to() {
     fresh.stage.until(at(0, 8, 2)).await;
     assert_eq!(fresh.stage.number("select count(*) from deliveries where taken_at is null").await, 0);
     assert_eq!(fresh.hands_in("more", "{\"items\":[]}").await.0, 202);
+    fresh.stage.running.settle().await;
     // A week later what was taken on is forgotten.
     fresh.stage.until(at(8, 9, 0)).await;
     assert_eq!(fresh.stage.number("select count(*) from deliveries").await, 0);
