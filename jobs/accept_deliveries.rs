@@ -36,6 +36,8 @@ use crate::source::{self, Health};
 pub const BODY_WITHIN: Duration = Duration::from_secs(15);
 /// Deliveries a second to one address, and as many again at once: a delivery holds two hundred posts.
 const PER_SECOND: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// So much is read and let go before a body is refused as too large: a sender that still writes does not hear the answer.
+const DRAINED: usize = 4 * BODY_MAX;
 /// Bodies read at the same time; each is a megabyte at most.
 const AT_ONCE: usize = 32;
 /// Deliveries that may wait to be taken on: half an hour of work for one worker.
@@ -116,7 +118,7 @@ impl Door {
     async fn whole(&self, request: Request) -> Result<Bytes, Refusal> {
         let _turn = self.at_once.try_acquire().map_err(|_| Refusal::TooOften)?;
         let told = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-        if told.is_some_and(|told: usize| told > BODY_MAX) {
+        if told.is_some_and(|told: usize| told > DRAINED) {
             return Err(Refusal::TooLarge);
         }
         tokio::time::timeout(self.within, gather(request.into_body())).await.unwrap_or(Err(Refusal::TooSlow))
@@ -204,15 +206,20 @@ fn is_json(headers: &HeaderMap) -> Result<(), Refusal> {
 
 async fn gather(body: Body) -> Result<Bytes, Refusal> {
     let mut stream = body.into_data_stream();
-    let mut whole = Vec::new();
+    let (mut whole, mut came) = (Vec::new(), 0_usize);
     while let Some(part) = stream.next().await {
         let part = part.map_err(|_| Refusal::CutOff)?;
-        if whole.len() + part.len() > BODY_MAX {
+        came += part.len();
+        if came > DRAINED {
             return Err(Refusal::TooLarge);
         }
-        whole.extend_from_slice(&part);
+        if came > BODY_MAX {
+            whole = Vec::new();
+        } else {
+            whole.extend_from_slice(&part);
+        }
     }
-    Ok(whole.into())
+    if came > BODY_MAX { Err(Refusal::TooLarge) } else { Ok(whole.into()) }
 }
 
 /// Bytes as hex digits.

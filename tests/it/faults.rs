@@ -9,7 +9,6 @@ use lyhord::http::{Client, Limits};
 use lyhord::source::{BlueskyAccount, Cursor, MastodonSource, PollError, Sessions, Source as _};
 use lyhord::telemetry::{LogForm, begin};
 use lyhord::{jobs, on, source};
-use serde_json::json;
 
 use crate::bluesky::{self, EVA, Heard, record, uri};
 use crate::fake_bluesky::{self, FakeJetstream, PASSWORD, view};
@@ -170,6 +169,7 @@ async fn an_account_that_is_refused_is_told_once_and_again_only_after_it_has_hea
     assert_eq!(notices().await, 2);
     pds.password_is_withdrawn(false);
     stage.until(at(7, 10, 0)).await;
+    stage.until(at(7, 10, 5)).await;
     let told: Vec<String> = stage.telegram.sent().into_iter().map(|sent| sent.text).collect();
     assert!(told.iter().any(|text| text.contains("släpper inte in Lyhörd")), "{told:?}");
     assert!(!told.iter().any(|text| text.contains(PASSWORD) || text.contains("ale.example")), "{told:?}");

@@ -254,10 +254,16 @@ async fn a_body_that_drips_is_waited_for_no_longer_than_we_bear_and_one_that_end
     let body = items(&[json!({"id": "1", "text": BROWN})]);
     let half = &body[..body.len() / 2];
     let head = |length: &str| {
-        let headers: String = signed(SECRET, "a", &body, hooked.stage.now())
+        let headers: Vec<String> = signed(SECRET, "a", &body, hooked.stage.now())
             .into_iter()
-            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .map(|(name, value)| {
+                format!(
+                    "{name}: {value}
+"
+                )
+            })
             .collect();
+        let headers = headers.concat();
         format!(
             "POST /krok/kalla/e-tjanst HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n{headers}{length}\r\n\r\n"
         )
@@ -271,6 +277,7 @@ async fn a_body_that_drips_is_waited_for_no_longer_than_we_bear_and_one_that_end
     for _ in 0..=BODY_MAX / (64 * 1024) {
         endless.extend_from_slice(chunk.as_bytes());
     }
+    endless.extend_from_slice(b"0\r\n\r\n");
     let endless = hooked.raw(hooked.address, &endless, false).await;
     assert!(endless.starts_with("HTTP/1.1 413") && endless.contains("too_large"), "{endless:.200}");
     let told = hooked.raw(hooked.address, head("content-length: 99999999999").as_bytes(), false).await;

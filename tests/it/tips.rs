@@ -17,6 +17,9 @@ use crate::pages::{ADMIN, CHIEF, COMMUNICATOR, OF_STREETS, OF_WATER};
 
 const BROWN: &str = "Brunt vatten ur kranen i Nol sedan i morse, vem på Ale kommun kan svara?";
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR-en-bild";
+/// What is filled in, the picture, and what is said to it.
+type Wrong<'a> = (&'a [(&'a str, &'a str)], Option<(&'a str, &'a [u8])>, &'a str);
+
 const CSRF: &str = "formens-hemlighet";
 
 /// One who is signed in, against the real router.
@@ -148,7 +151,7 @@ async fn ref_10_a_tip_of_what_was_not_open_to_all_is_refused_and_leaves_nothing(
     let (status, page) = hilda.tells(&[("text", BROWN), ("oppet", "closed")], Some(("a.png", PNG))).await;
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(page.contains("REF-10") && !page.contains("Brunt vatten"), "not even given back: {page}");
-    let wrong: [(&[(&str, &str)], Option<(&str, &[u8])>, &str); 5] = [
+    let wrong: [Wrong<'_>; 5] = [
         (&[("text", BROWN)], None, "Svara på om"),
         (&[("text", ""), ("oppet", "open")], None, "Klistra in"),
         (&[("lank", "https://www.facebook.com/eva.ek"), ("oppet", "open")], None, "REF-01"),
