@@ -252,8 +252,8 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     drop(tx);
 
     let mut tx = app.db.write().await?;
-    for (id, due) in sources {
-        Job::PollSource(id).enqueue_once(&mut tx, &poll_key(id, due, now), now).await?;
+    for (id, due, turns) in sources {
+        Job::PollSource(id).enqueue_once(&mut tx, &poll_key(id, due, turns, now), now).await?;
     }
     for (job, what, at) in &wanted {
         if let Some(at) = at.filter(|at| *at <= now) {
@@ -332,8 +332,9 @@ fn key(what: &str, at: Time, now: Time) -> String {
 
 /// One piece of work for a reading that is due since `due`, and another each minute that it stays due: when its reader
 /// was killed, the queue does the work again while the dead one still holds the source, and finds nothing to do.
-fn poll_key(id: SourceId, due: Time, now: Time) -> String {
-    format!("poll:{id}:{}:{}", due.0, now.since(due).as_secs() / 60)
+/// A bell that makes it due once more in the moment of a reading is another piece of work: `turns` has grown.
+fn poll_key(id: SourceId, due: Time, turns: i64, now: Time) -> String {
+    format!("poll:{id}:{}:{turns}:{}", due.0, now.since(due).as_secs() / 60)
 }
 
 /// The key of the period `now` is in, and when the next period begins.
@@ -350,8 +351,9 @@ mod tests {
     #[test]
     fn a_source_that_stays_due_gets_new_work_and_many_processes_agree_on_it() {
         let (due, id) = (Time(1_000), SourceId(7));
-        let key = |seconds| poll_key(id, due, due.plus(Duration::from_secs(seconds)));
+        let key = |seconds| poll_key(id, due, 3, due.plus(Duration::from_secs(seconds)));
         assert_eq!(key(0), key(59));
         assert_ne!(key(59), key(180), "its reader was killed and its lease has ended");
+        assert_ne!(key(0), poll_key(id, due, 4, due), "it was read, and a bell made it due again at once");
     }
 }

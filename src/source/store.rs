@@ -95,13 +95,13 @@ pub async fn take_over_configuration(tx: &mut Tx, named: &[Named], now: Time) ->
     Ok(())
 }
 
-/// Sources whose time has come and that nobody reads now, longest due first.
+/// Sources whose time has come and that nobody reads now, longest due first, each with how often it has been read.
 ///
 /// # Errors
 /// What the database says.
-pub async fn due(tx: &mut Tx, now: Time, limit: i64) -> sqlx::Result<Vec<(SourceId, Time)>> {
+pub async fn due(tx: &mut Tx, now: Time, limit: i64) -> sqlx::Result<Vec<(SourceId, Time, i64)>> {
     on!(tx, c => sqlx::query_as(
-        "select id, next_poll_at from sources where enabled and not streamed and next_poll_at <= $1 and lease_until <= $1
+        "select id, next_poll_at, turns from sources where enabled and not streamed and next_poll_at <= $1 and lease_until <= $1
          order by next_poll_at limit $2")
         .bind(now).bind(limit).fetch_all(c).await)
 }
@@ -167,7 +167,7 @@ pub async fn settle(tx: &mut Tx, reading: &Reading<'_>) -> sqlx::Result<bool> {
         "update sources set cursor = coalesce($3, cursor), next_poll_at = $4, failures = $5, health = $6,
            health_since = $7, health_why = $8, last_ok_at = coalesce($9, last_ok_at),
            last_item_at = coalesce($10, last_item_at), moved_to = coalesce($11, moved_to), enabled = $12,
-           lease_until = 0, lease_by = null
+           lease_until = 0, lease_by = null, turns = turns + 1
          where id = $1 and lease_by = $2")
         .bind(reading.id).bind(reading.holder).bind(reading.cursor).bind(reading.next_poll_at)
         .bind(reading.failures).bind(reading.health).bind(reading.health_since).bind(reading.health_why)

@@ -15,6 +15,7 @@ use crate::id::SourceId;
 use crate::journal::{self, Fact};
 use crate::source::account::Account;
 use crate::source::channel_store::{self, AccountCheck};
+use crate::source::hook;
 use crate::source::kinds::capabilities;
 use crate::source::store::SourceRow;
 use crate::source::{BEFORE_END, Health};
@@ -38,6 +39,8 @@ struct Row {
     last_item: String,
     next: String,
     streamed: bool,
+    /// Where things are handed in, for a web hook.
+    address: String,
     reads: &'static str,
     cannot: &'static [&'static str],
 }
@@ -73,7 +76,7 @@ pub(super) async fn show(
     let accounts =
         site.app.config.accounts.all().iter().map(|account| own_account(account, &checks, visitor.now)).collect();
     let frame = Frame::of(&site, &visitor, &mut tx, "Källor", "/kallor").await?;
-    let rows: Vec<Row> = sources.iter().map(|source| row(source, visitor.now)).collect();
+    let rows: Vec<Row> = sources.iter().map(|source| row(source, &site.base_url, visitor.now)).collect();
     let amiss = sources.iter().filter(|source| source.enabled && source.health != Health::Ok.slug()).count();
     let total = words::counted(i64::try_from(rows.len()).unwrap_or(i64::MAX), "källa", "källor");
     let summary = if amiss == 0 {
@@ -90,7 +93,7 @@ pub(super) async fn show(
     })
 }
 
-fn row(source: &SourceRow, now: Time) -> Row {
+fn row(source: &SourceRow, base_url: &str, now: Time) -> Row {
     let health = Health::from_slug(&source.health);
     let (tone, name) = match health {
         _ if source.kind == "tips" => ("", "Klistras in"),
@@ -120,6 +123,7 @@ fn row(source: &SourceRow, now: Time) -> Row {
             (true, false) => words::moment(source.next_poll_at, now),
         },
         streamed: source.streamed,
+        address: if source.kind == "hook" { format!("{base_url}{}{}", hook::PATH, source.key) } else { String::new() },
         reads,
         cannot,
     }

@@ -144,7 +144,7 @@ async fn a_source_is_read_by_one_at_a_time_and_keeps_its_place() {
     on_both(|_, db| async move {
         let mut tx = writing(&db).await;
         let id = a_source(&mut tx).await;
-        assert_eq!(source::store::due(&mut tx, NOW, 9).await.unwrap(), [(id, NOW)]);
+        assert_eq!(source::store::due(&mut tx, NOW, 9).await.unwrap(), [(id, NOW, 0)]);
         assert_eq!(source::store::next_due(&mut tx).await.unwrap(), Some(NOW));
         assert!(source::store::claim(&mut tx, id, "a", NOW, later(60)).await.unwrap().is_some());
         assert!(source::store::claim(&mut tx, id, "b", NOW, later(60)).await.unwrap().is_none(), "b came second");

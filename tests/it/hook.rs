@@ -2,10 +2,13 @@
 //! slow, of the wrong type, out of order; and how a hook is when its two ends do not agree.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use lyhord::clock::Time;
+use lyhord::app::App;
+use lyhord::clock::{Clock, Time};
 use lyhord::jobs::{self, accept_deliveries};
+use lyhord::on;
 use lyhord::source::account::Secret;
 use lyhord::source::hand_store::{self, NewDelivery};
 use lyhord::source::hook::{BODY_MAX, Hook, Takes};
@@ -14,7 +17,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::channels::Stage;
 use crate::fake_feed::serve;
-use crate::harness::{ENGINES, Engine, at};
+use crate::harness::{ENGINES, Engine, at, database};
+use crate::running::{Running, config};
 
 const BROWN: &str = "Brunt vatten ur kranen i Nol sedan i morse, vem på Ale kommun kan svara?";
 const OTHERS: &str = "Säljer en kattunge i Malmö, ring mig på kvällen.";
@@ -153,6 +157,47 @@ async fn what_is_handed_in_is_written_down_and_goes_the_same_road_as_every_post(
         assert_eq!(number("select count(*) from cases").await, 1);
         assert_eq!(hooked.stage.source("e-tjanst").await.health, "ok");
         hooked.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_was_answered_outlives_the_process_that_answered() {
+    for engine in ENGINES {
+        let (database, folder) = (database(engine), tempfile::tempdir().unwrap());
+        let file = folder.path().join("secret");
+        std::fs::write(&file, SECRET).unwrap();
+        let sources = format!(
+            "[[source]]\nkey = \"e-tjanst\"\nname = \"E-tjänsten\"\nkind = \"hook\"\nsecret_file = \"{}\"\n",
+            file.display()
+        );
+        let service = "[municipality]\nname = \"Ale kommun\"\ncontact = \"test@example.se\"\n\
+                       base_url = \"https://lyhord.example.se/\"\n";
+        let configured = || config(service, &sources, &database.address);
+        // A process that only serves pages: nobody takes the delivery on before it dies.
+        let app = Arc::new(App::open(configured(), Clock::manual(at(0, 8, 0))).await.unwrap());
+        app.take_over_configuration().await.unwrap();
+        let address = serve(jobs::hear_staff::routes(&app).unwrap()).await;
+        let body = items(&[json!({"id": "1", "text": BROWN}), json!({"id": "2", "text": OTHERS})]);
+        let mut request = reqwest::Client::new().post(format!("http://{address}/krok/kalla/e-tjanst"));
+        for (name, value) in signed(SECRET, "a", &body, at(0, 8, 0)) {
+            request = request.header(name, value);
+        }
+        let request = request.header("content-type", "application/json").body(body);
+        assert_eq!(request.send().await.unwrap().status().as_u16(), 202);
+        let mut tx = app.db.read().await.unwrap();
+        let waiting = hand_store::waiting_deliveries(&mut tx, 9).await.unwrap();
+        assert_eq!((waiting.len(), waiting[0].items), (1, 2));
+        assert!(waiting[0].kept.contains("Brunt vatten") && !waiting[0].kept.contains("kattunge"), "what is not ours");
+        drop(tx);
+        app.db.close().await;
+        let running = Running::start(configured(), at(0, 8, 30)).await;
+        running.settle().await;
+        let mut tx = running.app.db.read().await.unwrap();
+        let kept: Vec<(String, Time)> =
+            on!(tx, c => sqlx::query_as("select native_id, authored_at from mentions").fetch_all(c).await).unwrap();
+        assert_eq!(kept, [("e-tjanst/1".to_owned(), at(0, 8, 0))], "at the time it was handed in");
+        drop(tx);
+        running.stop().await;
     }
 }
 
@@ -393,6 +438,12 @@ async fn a_hook_without_its_secret_takes_nothing_and_says_so_and_one_that_rests_
     accept_deliveries::look(&hooked.stage.running.app, hooked.stage.now()).await.unwrap();
     let row = hooked.stage.source("utan").await;
     assert_eq!((row.health.as_str(), row.health_why.contains("secret_env")), ("dead", true));
+    let page = crate::tips::page(&hooked.stage, crate::pages::ADMIN, "/kallor").await;
+    for words in ["Hemligheten är inte satt", "https://lyhord.example.se/krok/kalla/utan", "tar emot hela tiden"] {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    // On a telephone each row is a card, whose cells say what they are.
+    assert!(page.contains("class=\"cards\"") && page.contains("data-label=\"Senast läst\""), "{page}");
     hooked.stage.running.settle().await;
     hooked.ends_whole().await;
 }
