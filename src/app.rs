@@ -283,7 +283,7 @@ impl App {
                 (false, format!("{address} godtar inte vår signatur: tjänsten har en annan hemlighet eller klocka"))
             }
             Ok(status) => (false, format!("{address} svarar {status}")),
-            Err(fault) => (false, format!("{address} svarar inte ({fault}). Är tjänsten igång?")),
+            Err(fault) => (false, format!("{address} svarar inte ({}). Är tjänsten igång?", fault.swedish())),
         }
     }
 

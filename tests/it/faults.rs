@@ -12,8 +12,9 @@ use lyhord::{jobs, on, source};
 
 use crate::bluesky::{self, EVA, Heard, record, uri};
 use crate::fake_bluesky::{self, FakeJetstream, PASSWORD, view};
+use crate::fake_feed::{self, FakeFeed, serve};
 use crate::fake_mastodon::{self, TOKEN};
-use crate::harness::{Engine, at};
+use crate::harness::{ENGINES, Engine, at};
 use crate::mastodon;
 
 const BACKFILL: &str = "backfill = ['ale kommun']";
@@ -206,6 +207,31 @@ async fn what_is_said_of_a_connection_that_failed_is_swedish() {
     stage.ends_whole().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bell_in_the_moment_of_a_reading_has_the_source_read_once_more() {
+    for engine in ENGINES {
+        let feed = FakeFeed::default();
+        let address = serve(fake_feed::app(feed.clone())).await;
+        let sources = format!(
+            "[[source]]\nkey = 'bladet'\nname = 'Bladet'\nkind = 'feed'\naddress = 'http://{address}/feed.xml'\nlocal = true\n"
+        );
+        let stage = crate::channels::Stage::open(engine, &sources, at(0, 9, 0)).await;
+        stage.until(at(0, 9, 0)).await;
+        let read = || feed.count().whole + feed.count().unchanged;
+        assert_eq!(read(), 1);
+        let id = stage.source("bladet").await.id;
+        for times in 2..5 {
+            // The told time stands still.
+            let mut tx = stage.running.app.db.write().await.unwrap();
+            source::channel_store::sooner(&mut tx, id, stage.now()).await.unwrap();
+            tx.commit().await.unwrap();
+            stage.running.settle().await;
+            assert_eq!(read(), times);
+        }
+        stage.ends_whole().await;
+    }
+}
+
 const HOOK_SECRET: &str = "hemlig-nyckel-som-aldrig-visas-1";
 
 /// Reads both accounts well and badly and takes a delivery, with every line of every library on standard error.
@@ -225,7 +251,7 @@ async fn talk_of_everything() {
     stage.until(at(0, 9, 20)).await;
     shows_no_secret(&stage).await;
     let app = &stage.running.app;
-    let address = crate::fake_feed::serve(jobs::hear_staff::routes(app).unwrap()).await;
+    let address = serve(jobs::hear_staff::routes(app).unwrap()).await;
     let setting = app.setting("krok").unwrap();
     for body in ["{\"items\":[]}", "{\"items\":[{\"id\":7}]}"] {
         let mut request = reqwest::Client::new().post(format!("http://{address}/krok/kalla/krok"));

@@ -474,3 +474,44 @@ async fn a_flood_is_turned_away_and_so_is_more_than_can_be_seen_to() {
     assert_eq!(fresh.stage.number("select count(*) from deliveries").await, 0);
     fresh.ends_whole().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_says_whether_the_secret_is_set_and_online_whether_the_address_takes_what_we_hand_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    for name in ["organisation.toml", "words.toml", "lexicon.toml"] {
+        let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
+        std::fs::copy(from, folder.path().join(name)).unwrap();
+    }
+    let secret = folder.path().join("secret");
+    let sources = |secret: &str| format!("[[source]]\nkey = \"krok\"\nname = \"Kroken\"\nkind = \"hook\"\n{secret}\n");
+    let set = sources(&format!("secret_file = \"{}\"", secret.display()));
+    let service = |address: &str| {
+        format!("[municipality]\nname = \"Ale kommun\"\ncontact = \"x\"\nbase_url = \"http://{address}/\"\n")
+    };
+    write("secret", SECRET);
+    let database = database(Engine::Sqlite);
+    let app = App::open(config(&service("127.0.0.1:1"), &set, &database.address), Clock::System).await.unwrap();
+    app.take_over_configuration().await.unwrap();
+    let address = serve(jobs::hear_staff::routes(&Arc::new(app)).unwrap()).await;
+    let check = async |arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_lyhord"));
+        command.args(["--config", &folder.path().display().to_string(), "--database"]);
+        command.arg(format!("sqlite:{}/l.sqlite", folder.path().display())).args(arguments);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    write("lyhord.toml", &service(&address.to_string()));
+    write("sources.toml", &sources("secret_env = \"LYHORD_TEST_UNSET\""));
+    let (code, said) = check(&["check"]).await;
+    assert!(code == Some(0) && said.contains("Webbkroken Kroken: hemligheten är inte satt"), "{said}");
+    write("sources.toml", &set);
+    let (code, said) = check(&["check", "--online"]).await;
+    assert!(code == Some(0) && said.contains("/krok/kalla/krok tar emot"), "{said}");
+    write("secret", NEXT);
+    let (code, said) = check(&["check", "--online"]).await;
+    assert!(code == Some(1) && said.contains("godtar inte vår signatur") && !said.contains(NEXT), "{said}");
+    write("lyhord.toml", &service("127.0.0.1:1"));
+    let (code, said) = check(&["check", "--online"]).await;
+    assert!(code == Some(1) && said.contains("svarar inte (servern tar inte emot anslutningar"), "{said}");
+}
