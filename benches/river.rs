@@ -46,7 +46,7 @@ fn configuration(database: String) -> Config {
         ("words.toml", &words),
         ("lexicon.toml", &lexicon),
     ];
-    let overrides = Overrides { database: Some(database), listen: None };
+    let overrides = Overrides { database: Some(database.into()), listen: None };
     config::read_texts(texts, &overrides).unwrap_or_else(|problems| panic!("{problems:?}"))
 }
 

@@ -15,6 +15,7 @@ use crate::case::ResponseTimes;
 use crate::chat::{self, settings::ChatSettings};
 use crate::classification::lexicon::Lexicon;
 use crate::classification::opinion::External;
+use crate::hidden::Hidden;
 use crate::mention::words::{self, Words};
 use crate::reminder::{Ladder, Ladders, Rhythm};
 use crate::settings::{self, Problem, Problems, Section};
@@ -37,7 +38,7 @@ pub struct Config {
     /// Where staff reach Lyhörd; links lead there.
     pub base_url: Url,
     /// `sqlite:…` or `postgres://…`.
-    pub database: String,
+    pub database: Hidden,
     /// The most connections to `PostgreSQL`.
     pub connections: u32,
     /// Address and port that the web listens on.
@@ -45,7 +46,7 @@ pub struct Config {
     /// True when a proxy in front tells the caller's address and scheme.
     pub trusted_proxy: bool,
     /// Who may read `/metrics` from elsewhere than this machine; from `LYHORD_METRICS_TOKEN`.
-    pub metrics_token: Option<String>,
+    pub metrics_token: Option<Hidden>,
     /// How log lines are written.
     pub log: LogForm,
     /// The least serious lines that are written.
@@ -94,7 +95,7 @@ pub struct Retention {
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     /// The database's address.
-    pub database: Option<String>,
+    pub database: Option<Hidden>,
     /// Where the pages are served.
     pub listen: Option<String>,
 }
@@ -161,11 +162,11 @@ fn parse(
         municipality: of("name"),
         contact: of("contact"),
         base_url: base_url(municipality.as_ref()),
-        database: overriding(overrides.database.as_deref(), storage.as_ref(), "address", DEFAULT_DATABASE),
+        database: overriding(overrides.database.as_deref(), storage.as_ref(), "address", DEFAULT_DATABASE).into(),
         connections: bounded(storage.as_ref(), "connections", 4..=200, 12),
         listen: overriding(overrides.listen.as_deref(), web.as_ref(), "listen", DEFAULT_LISTEN),
         trusted_proxy: web.as_ref().is_some_and(|section| section.flag_or("trusted_proxy", false)),
-        metrics_token: std::env::var("LYHORD_METRICS_TOKEN").ok().filter(|token| !token.is_empty()),
+        metrics_token: std::env::var("LYHORD_METRICS_TOKEN").ok().filter(|token| !token.is_empty()).map(Hidden::from),
         log: match log.as_ref().map_or("text", |section| section.choice("form", &["text", "json"])) {
             "json" => LogForm::Json,
             _ => LogForm::Text,
@@ -243,5 +244,91 @@ fn retention(section: &Section) -> Retention {
         class: section.choice("class", &["R1", "R2", "R3", "R4", "R10"]).to_owned(),
         keep_days: bounded(Some(section), "keep_days", 1..=36_500, 36_500),
         decision: section.text_optional("decision").filter(|text| !text.trim().is_empty()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every secret that the files can name, in files of their own, and those that stand in the configuration itself.
+    const SERVICE: &str = r#"
+[municipality]
+name = "Ale kommun"
+contact = "x"
+base_url = "https://lyhord.example.se/"
+[chat]
+key_file = "FILE"
+[chat.telegram]
+mode = "webhook"
+token_file = "FILE"
+webhook_address = "https://lyhord.example.se/krok/telegram"
+webhook_secret_file = "FILE"
+[chat.matrix]
+home_server = "https://matrix.example.se"
+user_id = "@lyhord:example.se"
+token_file = "FILE"
+[chat.teams]
+[[chat.teams.hook]]
+name = "va"
+url_file = "HOOK"
+[chat.slack]
+token_file = "FILE"
+signing_secret_file = "FILE"
+[chat.mattermost]
+server = "https://mattermost.example.se"
+bot_id = "b"
+press_url = "https://lyhord.example.se/krok/mattermost"
+command_token_file = "FILE"
+token_file = "FILE"
+[chat.email]
+host = "smtp.example.se"
+user = "lyhord"
+password_file = "FILE"
+from = "Lyhörd <lyhord@example.se>"
+domains = ["example.se"]
+"#;
+    const SOURCES: &str = r#"
+[[account]]
+key = "vi"
+channel = "mastodon"
+handle = "@ale@social.example.se"
+server = "https://social.example.se"
+secret_file = "FILE"
+"#;
+
+    #[test]
+    fn no_secret_shows_when_the_whole_configuration_is_printed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, hook) = (folder.path().join("a"), folder.path().join("b"));
+        std::fs::write(&file, "OPPNA-SESAM-med-fyrtio-tecken-och-lite-till").unwrap();
+        std::fs::write(&hook, "https://prod.logic.azure.com/workflows/1?sig=OPPNA-SESAM").unwrap();
+        let shipped = |name: &str| {
+            std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name)).unwrap()
+        };
+        let named =
+            |text: &str| text.replace("FILE", &file.display().to_string()).replace("HOOK", &hook.display().to_string());
+        let mut organisation = shipped("organisation.toml");
+        let staff = organisation.find("[[staff]]").unwrap() + "[[staff]]".len();
+        organisation.insert_str(staff, "\nabsence_feed = \"https://kalender.example.se/OPPNA-SESAM.ics\"");
+        let (service, sources) = (named(SERVICE), named(SOURCES));
+        let (words, lexicon) = (shipped("words.toml"), shipped("lexicon.toml"));
+        let texts = [
+            ("lyhord.toml", service.as_str()),
+            ("sources.toml", sources.as_str()),
+            ("organisation.toml", organisation.as_str()),
+            ("words.toml", words.as_str()),
+            ("lexicon.toml", lexicon.as_str()),
+        ];
+        let overrides = Overrides { database: Some("postgres://lyhord:OPPNA-SESAM@db/lyhord".into()), listen: None };
+        let mut config = read_texts(texts, &overrides)
+            .unwrap_or_else(|faults| panic!("{}", faults.iter().map(ToString::to_string).collect::<String>()));
+        config.metrics_token = Some("OPPNA-SESAM".into());
+        assert!(config.organisation.staff.iter().any(|staff| staff.absence_feed.is_some()));
+        assert!(config.accounts.all().iter().any(|account| account.secret.is_some()));
+        for printed in [format!("{config:?}"), format!("{config:#?}"), format!("{overrides:?}")] {
+            let at = printed.find("OPPNA-SESAM").map(|at| printed[..at].chars().rev().take(200).collect::<String>());
+            assert_eq!(at.map(|text| text.chars().rev().collect::<String>()), None);
+        }
     }
 }

@@ -8,6 +8,7 @@
 pub mod calendar;
 pub mod clock;
 pub mod db;
+pub mod hidden;
 pub mod http;
 pub mod id;
 pub mod journal;

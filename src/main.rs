@@ -197,7 +197,7 @@ async fn main() -> ExitCode {
     let place = command::Place {
         clock,
         config: line.config,
-        overrides: Overrides { database: line.database, listen: line.listen },
+        overrides: Overrides { database: line.database.map(Into::into), listen: line.listen },
     };
     let outcome = match line.command {
         None => command::serve::run(&place, command::serve::Roles::ALL).await,

@@ -101,7 +101,7 @@ fn configuration(folder: &std::path::Path, sources: &str, address: &str) -> anyh
     let service = SERVICE.replace("{address}", address);
     let organisation = hurried(ORGANISATION);
     let overrides = Overrides {
-        database: Some(format!("sqlite:{}", folder.join("lyhord.sqlite").display())),
+        database: Some(format!("sqlite:{}", folder.join("lyhord.sqlite").display()).into()),
         listen: Some(address.to_owned()),
     };
     let texts = [

@@ -83,7 +83,7 @@ async fn stage(engine: Engine, server: &Server) -> (Desk, String) {
         let organisation = Arc::make_mut(&mut config.organisation);
         organisation.rules.local_feeds = true;
         let staff = organisation.staff.iter_mut().find(|staff| staff.key == "sixten-prov").unwrap();
-        staff.absence_feed = Some(feed.clone());
+        staff.absence_feed = Some(feed.as_str().into());
     })
     .await;
     (desk, address)

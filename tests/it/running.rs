@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub fn config(service: &str, sources: &str, database: &str) -> Config {
     let shipped =
         |name: &str| std::fs::read_to_string(format!("{}/config/{name}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let overrides = Overrides { database: Some(database.to_owned()), listen: Some("127.0.0.1:0".to_owned()) };
+    let overrides = Overrides { database: Some(database.into()), listen: Some("127.0.0.1:0".to_owned()) };
     let (organisation, words, lexicon) = (shipped("organisation.toml"), shipped("words.toml"), shipped("lexicon.toml"));
     config::read_texts(
         [
