@@ -182,10 +182,19 @@ fn meaning_of(error: &lettre::transport::smtp::Error) -> SendError {
     match code.as_str() {
         // The relay does not let us in, or does not take our sender: no address is at fault.
         "530" | "534" | "535" | "538" => SendError::OutOfOrder(format!("the relay does not let us in ({code})")),
+        _ if error.is_permanent() && denies_relay(&error.to_string()) => {
+            SendError::OutOfOrder(format!("the relay does not carry our letters ({code})"))
+        }
         _ if error.is_permanent() => SendError::Never(format!("the relay refused the letter ({code})")),
         _ if error.is_client() => SendError::OutOfOrder("the relay does not take letters as we send them".to_owned()),
         _ => SendError::later(),
     }
+}
+
+/// A relay that does not carry letters for us refuses every address alike: none of them is at fault (RFC 3463, 5.7.1).
+fn denies_relay(words: &str) -> bool {
+    let words = words.to_lowercase();
+    words.contains("5.7.") && words.contains("relay")
 }
 
 /// What E-mail cannot do, told where a person chooses it.

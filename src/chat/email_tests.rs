@@ -108,6 +108,20 @@ async fn a_letter_is_threaded_by_case_and_has_text_and_html() {
     assert!(subject.is_ascii() && subject.contains("=?utf-8?"), "encoded, because of its å, ä and ö: {subject}");
 }
 
+#[test]
+fn a_relay_that_carries_nothing_for_us_costs_nobody_her_address() {
+    for ours in
+        ["permanent error (554): 5.7.1 <a@b.se>: Relay access denied", "permanent error (550): 5.7.54 Unable to relay"]
+    {
+        assert!(denies_relay(ours), "{ours}");
+    }
+    for hers in
+        ["permanent error (550): 5.1.1 no such person", "permanent error (550): 5.7.1 not allowed to write to her"]
+    {
+        assert!(!denies_relay(hers), "{hers}");
+    }
+}
+
 #[tokio::test]
 async fn a_digest_can_be_unsubscribed_from() {
     let (letters, email) = email().await;
