@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use lyhord::clock::Time;
 use lyhord::jobs::hear_server;
+use lyhord::response::promise_acts;
 use lyhord::source::{self, Cursor, PollError};
 
 use crate::channels::Stage;
@@ -166,6 +167,52 @@ async fn our_account_hears_what_is_said_to_it_and_what_we_answered_and_its_threa
             1,
             "said in the thread after us, to nobody by name"
         );
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_that_waits_for_the_citizen_runs_again_when_she_writes_in_the_thread() {
+    for engine in ENGINES {
+        let (stage, fake, _folder) = open(engine, ACCOUNT, at(0, 8, 0)).await;
+        stage.until(at(0, 8, 0)).await;
+        let question = Said {
+            uri: "https://other.example/q",
+            acct: "eva@other.example",
+            text: "Hej @ale, när lagar ni hålet i gatan i Nol?",
+            names: &["ale"],
+            ..Said::default()
+        };
+        let q = fake.says(&question, at(0, 8, 1));
+        stage.until(at(0, 8, 10)).await;
+        let case = stage.case(1).await;
+        let app = &stage.running.app;
+        let mut tx = app.db.write().await.unwrap();
+        let (owner, asked) = (case.owner.clone().unwrap(), "Vilken gata menar du?");
+        let calendars = &app.config.calendars;
+        promise_acts::wait_for_citizen(&mut tx, calendars, &owner, case.id, None, 5, asked, stage.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        stage.until(at(1, 9, 0)).await;
+        let waits = stage.case(1).await;
+        assert!(waits.waiting_since.is_some() && waits.closed_at.is_none(), "it rests, and nobody is late");
+        assert_eq!(stage.number("select count(*) from promise_events where what = 'breach'").await, 0);
+        let reply = Said {
+            uri: "https://other.example/r",
+            acct: "eva@other.example",
+            text: "@ale Byvägen, vid lekplatsen.",
+            names: &["ale"],
+            reply_to: Some(&q),
+            ..Said::default()
+        };
+        fake.says(&reply, at(1, 9, 1));
+        stage.until(at(1, 9, 10)).await;
+        let runs = stage.case(1).await;
+        assert_eq!((runs.waiting_since, runs.waiting_until), (None, None), "she has written, so we have the word");
+        assert!(runs.due_at > waits.due_at, "the promise has as much left as when it began to rest");
+        assert_eq!(stage.number("select count(*) from cases").await, 1, "no case of its own");
+        assert_eq!(stage.number("select count(*) from case_mentions where case_id = 1").await, 2, "joined");
+        assert_eq!(stage.number("select count(*) from promise_events where what = 'resume'").await, 2);
+        assert_eq!(stage.facts(&["case.resumed"]).await.len(), 1);
         stage.ends_whole().await;
     }
 }
