@@ -20,6 +20,7 @@ use crate::db::Tx;
 use crate::id::CaseId;
 use crate::jobs::{TIMETABLE_BELL, WEB_BELL};
 use crate::response::acts;
+use crate::response::offer_acts::Reach;
 use crate::response::press::{self, PUT_OFF};
 use crate::web::access::{Person, may_see};
 
@@ -101,7 +102,10 @@ impl Hearer {
             Command::Absence(away) => self.absence(tx, speaker, &person.key, away, now).await,
             Command::Take(case) => self.on_case(tx, speaker, &person, case, Wanted::Take, now).await,
             Command::Later { case, until } => self.on_case(tx, speaker, &person, case, Wanted::Later(until), now).await,
-            Command::HandOver { case, to } => self.on_case(tx, speaker, &person, case, Wanted::HandOver(to), now).await,
+            Command::HandOver { case, to, sure } => {
+                let reach = if sure { Reach::Beyond } else { Reach::Within };
+                self.on_case(tx, speaker, &person, case, Wanted::HandOver(to, reach), now).await
+            }
         }
     }
 
@@ -192,22 +196,30 @@ impl Hearer {
             None => chat::store::latest_case_of(&mut tx, who).await?,
         };
         let Some(case) = named else { return Ok(Answer::keep(command::WHICH_CASE)) };
-        // Taking is for whoever may see the case, as on its page; putting off and handing over is its holder's.
-        let hers = |row: &CaseRow| row.owner.as_deref() == Some(who);
-        let may =
-            |row: &CaseRow| may_see(person, row, organisation, now) && (matches!(wanted, Wanted::Take) || hers(row));
+        let asked = press::offered_to(&mut tx, organisation, Some(who), case, now).await?;
+        // Taking is for whoever may see the case, as on its page, or is asked to; the rest is its holder's.
+        let may = |row: &CaseRow| match wanted {
+            Wanted::Take => may_see(person, row, organisation, now) || (asked && !row.restricted),
+            Wanted::Later(_) | Wanted::HandOver(..) => row.owner.as_deref() == Some(who),
+        };
         let Some(row) = case::store::find(&mut tx, case).await?.filter(may) else {
             return Ok(Answer::keep(command::NOT_YOUR_CASE));
         };
-        let (act, outcome) = match wanted {
-            Wanted::Take => (Act::Take, acts::take(&mut tx, who, case, None, now).await),
-            Wanted::Later(until) => (Act::Later, acts::snooze(&mut tx, who, case, None, until, PUT_OFF, now).await),
-            Wanted::HandOver(to) => {
-                (Act::HandOver, press::hand_over(&mut tx, organisation, who, &row, to.as_deref(), now).await)
+        let outcome = match wanted {
+            Wanted::Take => {
+                press::take(&mut tx, organisation, who, case, now).await.map(|_| button::done(Act::Take, case))
+            }
+            Wanted::Later(until) => acts::snooze(&mut tx, who, case, None, until, PUT_OFF, now)
+                .await
+                .map(|_| button::done(Act::Later, case)),
+            Wanted::HandOver(to, reach) => {
+                press::hand_over(&mut tx, organisation, who, &row, (to.as_deref(), reach), now)
+                    .await
+                    .map(|handed| press::handed_in_swedish(handed, case))
             }
         };
         match outcome {
-            Ok(_) => commit(tx, speaker, Answer::keep(button::done(act, case)), now).await,
+            Ok(said) => commit(tx, speaker, Answer::keep(said), now).await,
             Err(refused) => Ok(Answer::keep(press::in_swedish(refused, now)?)),
         }
     }
@@ -216,5 +228,5 @@ impl Hearer {
 enum Wanted {
     Take,
     Later(Time),
-    HandOver(Option<String>),
+    HandOver(Option<String>, Reach),
 }

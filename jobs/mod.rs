@@ -40,6 +40,7 @@ pub mod remind_staff;
 pub mod sum_up_weeks;
 pub mod sweep;
 pub mod take_deliveries;
+pub mod tell_follow_ups;
 pub mod tell_of_voices;
 pub mod warn_keepers;
 pub mod watch_over;
@@ -300,6 +301,7 @@ async fn wanted(tx: &mut Tx) -> sqlx::Result<Vec<(Job, &'static str, Option<Time
         (Job::SumUpWeeks, "week", desk_store::next_weekly(tx).await?),
         (Job::RemindStaff, "remind", case::batch_store::next_look(tx).await?),
         (Job::RemindStaff, "tell", desk_store::next_offer_to_tell(tx).await?),
+        (Job::RemindStaff, "follow", case::queue_store::next_follow_up(tx).await?),
         (Job::DeliverMessages, "deliver", chat::store::next_due(tx).await?),
     ])
 }

@@ -15,6 +15,7 @@ use crate::classification::Urgency;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::CaseId;
+use crate::jobs::tell_follow_ups::tell_follow_ups;
 use crate::jobs::write_messages::write_messages;
 use crate::jobs::{BATCH, Job, TIMETABLE_BELL, WEB_BELL};
 use crate::journal::{self, Fact};
@@ -40,7 +41,8 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         cases.iter().filter(|case| case.ladder.is_none() && case.unit.is_some()).map(|case| case.id).collect();
     case::promise_store::set_ladder(&mut tx, &begun, &app.config.ladders.current().version()).await?;
     look_at(app, &mut tx, &cases, &known, now, &mut facts).await?;
-    let told = tell_offers(app, &mut tx, now).await?;
+    let followed = tell_follow_ups(app, &mut tx, now, &mut facts).await?;
+    let told = tell_offers(app, &mut tx, now).await? || followed;
     let wrote = write_messages(app, &mut tx, now).await?;
     if cases.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
         Job::RemindStaff.enqueue(&mut tx, now).await?;
@@ -63,6 +65,7 @@ pub struct Known {
     absences: Vec<AbsenceRow>,
     silences: Vec<SilenceRow>,
     sent: BTreeMap<CaseId, Vec<ReminderRow>>,
+    digests: BTreeMap<String, String>,
 }
 
 impl Known {
@@ -78,7 +81,8 @@ impl Known {
         for row in reminder::store::of_cases(tx, &ids).await? {
             sent.entry(row.case_id).or_default().push(row);
         }
-        Ok(Self { absences, silences, sent })
+        let digests = reminder::digest_store::chosen(tx).await?.into_iter().collect();
+        Ok(Self { absences, silences, sent, digests })
     }
 }
 
@@ -106,7 +110,7 @@ pub fn decide_all(app: &App, case: &CaseRow, known: &Known, now: Time) -> (Vec<S
         let calendar = staff.calendar.as_deref().or(unit.map(|unit| unit.calendar.as_str()));
         let away = known.absences.iter().filter(|absence| absence.staff == key);
         let away = away.map(|absence| (absence.starts_at, absence.ends_at)).collect();
-        let digest = staff.digest.as_deref().and_then(Rhythm::parse);
+        let digest = known.digests.get(key).or(staff.digest.as_ref()).and_then(|rhythm| Rhythm::parse(rhythm));
         Some(Person { key: staff.key.as_str(), calendar: calendar_of(calendar), away, digest })
     };
     let lane = case.lane.as_deref().and_then(Lane::from_slug).unwrap_or_default();

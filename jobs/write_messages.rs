@@ -17,7 +17,7 @@ use crate::classification::{Intent, Urgency};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::{CaseId, MessageId};
-use crate::reminder::{self, Stage};
+use crate::reminder::{self, Rhythm, Stage};
 
 /// How many reminders are put into messages at a time.
 const WRITTEN_AT_A_TIME: i64 = 1_000;
@@ -113,9 +113,13 @@ async fn compose(
     };
     let facts: Vec<CaseFact> = rows.iter().map(|row| case_fact(app, row, level(row), now)).collect();
     let count = usize::try_from(count).unwrap_or(rows.len());
-    let said = as_message(app, way, occasion(app, recipient, &stages), &facts, (count, earliest), now);
+    let chosen = reminder::digest_store::chosen_by(tx, recipient).await?;
+    let occasion = occasion(app, recipient, chosen.as_deref(), &stages);
+    let said = as_message(app, way, occasion, &facts, (count, earliest), now);
     let said = match rows.as_slice() {
-        [row] if count == 1 => said.with_buttons(&new_buttons(tx, recipient, row, now).await?),
+        [row] if count == 1 && row.closed_at.is_none() => {
+            said.with_buttons(&new_buttons(tx, recipient, row, now).await?)
+        }
         _ => said,
     };
     let acute = rows.iter().any(|row| row.urgency == Urgency::Acute.slug());
@@ -173,8 +177,9 @@ pub(super) async fn new_buttons(
 }
 
 /// What can wait and is summed up at the time she has chosen is a digest; anything else is a reminder.
-fn occasion(app: &App, staff: &str, stages: &[(CaseId, String)]) -> Occasion {
-    let has_digest = app.config.organisation.staff(staff).is_some_and(|staff| staff.digest.is_some());
+fn occasion(app: &App, staff: &str, chosen: Option<&str>, stages: &[(CaseId, String)]) -> Occasion {
+    let configured = app.config.organisation.staff(staff).and_then(|staff| staff.digest.as_deref());
+    let has_digest = chosen.or(configured).is_some_and(|rhythm| Rhythm::parse(rhythm).is_some());
     let below = app.config.ladders.current().digest_below;
     let waits = |slug: &String| Stage::from_slug(slug).is_some_and(|stage| stage < below);
     if has_digest && stages.iter().all(|(_, slug)| waits(slug)) { Occasion::Digest } else { Occasion::Reminder }

@@ -91,13 +91,14 @@ pub async fn counts(tx: &mut Tx, owner: &str, now: Time) -> sqlx::Result<(i64, i
         .bind(now).bind(owner).fetch_one(c).await)
 }
 
-/// The open cases that a message is about, by what is due first; at most `limit`.
+/// The open cases that a message is about, and those to be followed up, by what is due first; at most `limit`.
 ///
 /// # Errors
 /// What the database says.
 pub async fn of_message(tx: &mut Tx, message: MessageId, limit: i64) -> sqlx::Result<Vec<CaseRow>> {
     on!(tx, c => sqlx::query_as(concat!(
-        "select ", columns!(), " from cases where closed_at is null
-         and id in (select case_id from reminders where message_id = $1) order by due_at, id limit $2"))
+        "select ", columns!(), " from cases
+         where id in (select case_id from reminders where message_id = $1 and (closed_at is null or stage like 'follow-%'))
+         order by due_at, id limit $2"))
         .bind(message).bind(limit).fetch_all(c).await)
 }

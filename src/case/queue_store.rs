@@ -88,6 +88,44 @@ pub async fn set_threat(tx: &mut Tx, case: CaseId, step: &str, open_to_all: bool
         .bind(case).bind(step).bind(open_to_all).execute(c).await.map(|_| ()))
 }
 
+/// Notes when the handling of a threat is to be followed up next; nothing when it need not be.
+///
+/// # Errors
+/// What the database says.
+pub async fn follow_up_at(tx: &mut Tx, case: CaseId, at: Option<Time>) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query("update cases set follow_up_at = $2, follow_up_tell_at = $2 where id = $1")
+        .bind(case).bind(at).execute(c).await.map(|_| ()))
+}
+
+/// Follow-ups that somebody is to be told of: `(case, its step, due)`, the oldest first.
+///
+/// # Errors
+/// What the database says.
+pub async fn follow_ups(tx: &mut Tx, now: Time, limit: i64) -> sqlx::Result<Vec<(CaseId, String, Time)>> {
+    on!(tx, c => sqlx::query_as(
+        "select id, coalesce(threat, ''), follow_up_at from cases
+         where follow_up_tell_at <= $1 and follow_up_at is not null order by follow_up_tell_at, id limit $2")
+        .bind(now).bind(limit).fetch_all(c).await)
+}
+
+/// Notes when somebody is told of a follow-up next; nothing when all have been.
+///
+/// # Errors
+/// What the database says.
+pub async fn tell_follow_up_at(tx: &mut Tx, case: CaseId, at: Option<Time>) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query("update cases set follow_up_tell_at = $2 where id = $1").bind(case).bind(at)
+        .execute(c).await.map(|_| ()))
+}
+
+/// When somebody is next to be told of a follow-up.
+///
+/// # Errors
+/// What the database says.
+pub async fn next_follow_up(tx: &mut Tx) -> sqlx::Result<Option<Time>> {
+    on!(tx, c => sqlx::query_scalar("select min(follow_up_tell_at) from cases where follow_up_tell_at is not null")
+        .fetch_one(c).await)
+}
+
 /// Threats that are under way: `(case, step, when that was)`, oldest first.
 ///
 /// # Errors

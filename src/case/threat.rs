@@ -147,9 +147,36 @@ impl Threat {
     }
 }
 
+/// How long a follow-up that is due may lie before the manager is told too.
+pub const FOLLOW_UP_LIES: Duration = Duration::from_hours(48);
+
+/// Who is told of a follow-up that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reminded {
+    /// The one who has the case.
+    Holder,
+    /// She and the one who leads her unit.
+    ManagerToo,
+}
+
+/// Who is told at `now` of a follow-up that was due at `due_at`, and when the next one is if it is still not done.
+#[must_use]
+pub fn reminded(due_at: Time, now: Time) -> (Reminded, Option<Time>) {
+    let manager_at = due_at.plus(FOLLOW_UP_LIES);
+    if now < manager_at { (Reminded::Holder, Some(manager_at)) } else { (Reminded::ManagerToo, None) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_follow_up_that_lies_two_days_is_told_to_the_manager_too() {
+        let (due, hour) = (Time(0), 3_600_000);
+        assert_eq!(reminded(due, Time(0)), (Reminded::Holder, Some(Time(48 * hour))));
+        assert_eq!(reminded(due, Time(47 * hour)), (Reminded::Holder, Some(Time(48 * hour))));
+        assert_eq!(reminded(due, Time(48 * hour)), (Reminded::ManagerToo, None));
+    }
 
     #[test]
     fn a_threat_is_assessed_by_a_person_before_anything_else() {

@@ -289,7 +289,7 @@ fn already(act: Act, case: CaseId) -> String {
     match act {
         Act::Take => format!("Du har redan tagit ärende {case}."),
         Act::Later => format!("Du har redan bett om en senare påminnelse om ärende {case}."),
-        Act::HandOver => format!("Du har redan lämnat över ärende {case}."),
+        Act::HandOver => format!("Du har redan lämnat över eller erbjudit ärende {case}."),
     }
 }
 

@@ -46,6 +46,8 @@ pub enum Command {
         case: Option<CaseId>,
         /// A colleague or unit as it was written; whoever is next in line when nobody is named.
         to: Option<String>,
+        /// Also when it goes to another board: `ja` stood last.
+        sure: bool,
     },
     /// I am away.
     Absence(Away),
@@ -73,7 +75,7 @@ pub const MENU: [(&str, &str); 6] = [
     ("mina", "Visa hur många ärenden du har"),
     ("ta", "Ta ett ärende: /ta 1042"),
     ("senare", "Påminn senare: /senare 1042 2 tim"),
-    ("lamna", "Lämna över: /lamna 1042 Plan och bygg"),
+    ("lamna", "Erbjud någon annan: /lamna 1042 Plan och bygg"),
     ("franvaro", "Frånvaro: /franvaro 24/12-6/1"),
     ("hjalp", "Visa vad du kan skriva"),
 ];
@@ -85,7 +87,7 @@ pub fn help() -> String {
      /mina – hur många ärenden du har\n\
      /ta 1042 – du tar ärendet\n\
      /senare 1042 2 tim – påminn dig senare (15 min till 7 dagar, eller i morgon)\n\
-     /lamna 1042 Plan och bygg – lämna över ärendet\n\
+     /lamna 1042 Plan och bygg – fråga en enhet eller kollega om de tar ärendet\n\
      /franvaro 24/12-6/1 – du är borta (/franvaro slut när du är tillbaka)\n\
      /hjalp – den här texten\n\
      Skriv inte om innehållet i ärenden här. Allt annat gör du i Lyhörd."
@@ -156,8 +158,12 @@ fn take(words: &[&str]) -> Command {
 
 fn hand_over(words: &[&str]) -> Command {
     let (case, rest) = case_first(words);
+    let (rest, sure) = match rest {
+        [name @ .., last] if !name.is_empty() && last.to_lowercase() == "ja" => (name, true),
+        rest => (rest, false),
+    };
     let to = rest.join(" ");
-    Command::HandOver { case, to: (!to.is_empty()).then_some(to) }
+    Command::HandOver { case, to: (!to.is_empty()).then_some(to), sure }
 }
 
 fn unit_of(word: &str) -> Option<u64> {
@@ -338,9 +344,13 @@ mod tests {
     fn handing_over_may_name_somebody() {
         assert_eq!(
             said("/lamna 1042 Plan och bygg"),
-            Command::HandOver { case: Some(CaseId(1042)), to: Some("Plan och bygg".into()) }
+            Command::HandOver { case: Some(CaseId(1042)), to: Some("Plan och bygg".into()), sure: false }
         );
-        assert_eq!(said("/lämna"), Command::HandOver { case: None, to: None });
+        assert_eq!(
+            said("/lamna 1042 Plan och bygg ja"),
+            Command::HandOver { case: Some(CaseId(1042)), to: Some("Plan och bygg".into()), sure: true }
+        );
+        assert_eq!(said("/lämna"), Command::HandOver { case: None, to: None, sure: false });
     }
 
     #[test]

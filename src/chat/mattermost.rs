@@ -133,6 +133,7 @@ impl Mattermost {
 pub(super) const CANNOT: &[&str] = &[
     "Mattermost känner igen en upprepad påminnelse bara en kort stund: efter ett längre avbrott kan den komma två gånger.",
     "Mattermost berättar inte om meddelandet är läst.",
+    "Det du skriver till Lyhörd i Mattermost hörs bara efter /lyhord, inte som vanliga meddelanden.",
 ];
 
 impl Chat for Mattermost {

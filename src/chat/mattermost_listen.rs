@@ -13,7 +13,7 @@ use serde_json::json;
 use super::bind::Code;
 use super::hear::{Hear, in_time};
 use super::mattermost::{Mattermost, PERSON};
-use super::{Buttons, Channel, Speaker};
+use super::{Buttons, Channel, Nonce, Speaker};
 
 /// The largest request that is read; ours are under a kilobyte.
 const BODY_MAX: usize = 32 * 1024;
@@ -75,10 +75,12 @@ async fn commanded<H: Hear>(State((voice, hear)): State<Ear<H>>, Form(said): For
     if !voice.account().command_token.as_ref().is_some_and(|token| token.is(&said.token)) {
         return StatusCode::UNAUTHORIZED.into_response();
     }
+    // Every command has a trigger of its own; one without is not a repeat of another without.
+    let trigger = if said.trigger_id.is_empty() { Nonce::random().as_str().to_owned() } else { said.trigger_id };
     let speaker = Speaker {
         channel: Channel::Mattermost,
         address: format!("{PERSON}{}", said.user_id),
-        once: format!("mattermost:command:{}", said.trigger_id),
+        once: format!("mattermost:command:{trigger}"),
     };
     let text = said.text.trim();
     let bare = text.starts_with('/') || Code::parse(text).is_some();
@@ -100,7 +102,7 @@ mod tests {
     use crate::chat::tier::tests::{one_case, sample};
     use crate::chat::tier::{self, Occasion, Tier};
     use crate::chat::wire::{Secret, serve};
-    use crate::chat::{Act, Answer, NOT_NOW, Nonce};
+    use crate::chat::{Act, Answer, NOT_NOW};
 
     const USER: &str = "u1aaaaaaaaaaaaaaaaaaaaaaaa";
 

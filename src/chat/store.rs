@@ -403,14 +403,16 @@ pub async fn nth_last_message_at(tx: &mut Tx, recipient: &str, n: i64) -> sqlx::
         .bind(recipient).bind(n).fetch_optional(c).await)
 }
 
-/// How many open cases a message is about, and when the first of them is due.
+/// How many open cases a message is about, and when the first of them is due. What is to be followed up after an answer
+/// counts as open until it has been.
 ///
 /// # Errors
 /// What the database says.
 pub async fn extent(tx: &mut Tx, message: MessageId) -> sqlx::Result<(i64, Option<Time>)> {
     on!(tx, c => sqlx::query_as(
-        "select count(distinct k.id), min(k.due_at) from reminders r join cases k on k.id = r.case_id
-         where r.message_id = $1 and k.closed_at is null")
+        "select count(distinct k.id), min(case when r.stage like 'follow-%' then r.due_at else k.due_at end)
+         from reminders r join cases k on k.id = r.case_id
+         where r.message_id = $1 and (k.closed_at is null or r.stage like 'follow-%')")
         .bind(message).fetch_one(c).await)
 }
 

@@ -5,6 +5,7 @@
 //! leaves nothing to call back.
 
 pub mod digest;
+pub mod digest_store;
 pub mod ladder;
 pub mod silence;
 pub mod store;

@@ -156,49 +156,6 @@ pub async fn take(tx: &mut Tx, who: &str, case: CaseId, seen: Option<i64>, now: 
     act.tell(tx, "case.taken", json!({ "from": act.row.owner }), state).await
 }
 
-/// Whom a case is handed to.
-#[derive(Debug, Clone, Copy)]
-pub struct Receiver<'a> {
-    /// Staff key of the one who gets it.
-    pub staff: &'a str,
-    /// Key of her unit, whose the case becomes.
-    pub unit: &'a str,
-}
-
-/// Gives a case to somebody else, who has yet to take it. The promise stays.
-///
-/// # Errors
-/// [`Refused`]: nothing has changed.
-pub async fn hand_over(
-    tx: &mut Tx,
-    who: &str,
-    case: CaseId,
-    seen: Option<i64>,
-    to: Receiver<'_>,
-    now: Time,
-) -> Result<Done, Refused> {
-    let act = Act::begin(tx, who, case, seen, now).await?;
-    if act.row.owner.as_deref() == Some(to.staff) {
-        return Err(Refused::Incomplete("Den du valde har redan ärendet. Välj någon annan."));
-    }
-    let wanted = match act.state {
-        CaseState::Open => Move::Assign { to: to.staff.to_owned() },
-        _ => Move::HandOver { to: to.staff.to_owned() },
-    };
-    let state = act.to(&wanted)?;
-    let change = Change {
-        state: Some(state.slug()),
-        owner: Some(to.staff),
-        unit: Some(to.unit),
-        triaged: true,
-        ..Change::default()
-    };
-    act.change(tx, &change).await?;
-    make_room(tx, &act.row, now).await?;
-    let body = json!({ "from": act.row.owner, "to": to.staff, "unit": to.unit });
-    act.tell(tx, "case.handed_over", body, state).await
-}
-
 /// "Påminn mig senare": silence about this case until a moment. The promise to the citizen stays.
 ///
 /// # Errors

@@ -74,6 +74,10 @@ pub async fn handle_threat(
     }
     queue_store::set_threat(tx, case, to.slug(), to.is_open_to_all()).await?;
     desk_store::put_step(tx, case, &format!("hot:{}", to.slug()), &note, who, now).await?;
+    let done = desk_store::steps(tx, case).await?;
+    let supported = done.iter().find(|row| row.step == format!("hot:{}", Threat::Supported.slug()));
+    let follow_up = supported.and_then(|row| to.follow_up_at(row.done_at));
+    queue_store::follow_up_at(tx, case, follow_up).await?;
     act.tell(tx, "case.threat", json!({ "step": to.slug() }), act.state()).await
 }
 

@@ -24,6 +24,10 @@ pub const NOTE_MAX: usize = 1_000;
 /// Days that a reminder can be put off at most; the promise itself never moves.
 pub const SNOOZE_DAYS_MAX: u64 = 14;
 
+/// What whoever hands a case to another board is told first.
+pub const ANOTHER_BOARD: &str = "Mottagaren hör till en annan nämnd, som är en egen myndighet. Det som lämnas dit blir \
+                                 en inkommen handling där, och sekretess kan gälla mellan nämnderna. Inget har ändrats.";
+
 /// How an answer came about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -89,6 +93,9 @@ pub enum Refused {
     /// What was filled in is not enough; in Swedish.
     #[error("incomplete: {0}")]
     Incomplete(&'static str),
+    /// It would go to another board, which is an authority of its own, and nobody has said that this is meant.
+    #[error("the case would go to another board")]
+    AnotherBoard,
     /// The database does not answer.
     #[error("database: {0}")]
     Db(#[from] sqlx::Error),
@@ -102,6 +109,7 @@ impl Refused {
             Self::Unknown => "Ärendet finns inte längre. Börja om från inkorgen.".to_owned(),
             Self::Not(fault) => fault.swedish(),
             Self::Incomplete(what) => (*what).to_owned(),
+            Self::AnotherBoard => ANOTHER_BOARD.to_owned(),
             Self::Db(_) => "Något gick fel hos oss och inget har ändrats. Försök igen om en stund.".to_owned(),
             Self::Overtaken(now) => {
                 let state = now.state.map_or("ändrat", CaseState::swedish).to_lowercase();

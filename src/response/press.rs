@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
-use super::acts::{self, Receiver};
-use super::{Done, Refused};
-use crate::assignment::{Lane, Organisation};
+use super::offer_acts::{self, HandOver, Handed, Reach};
+use super::{Done, Refused, acts};
+use crate::assignment::handover::{Receiver, Reply};
+use crate::assignment::{Lane, Organisation, desk_store};
 use crate::case::store::CaseRow;
 use crate::chat::button::{self, Offered, Press, Standing, Verdict};
 use crate::chat::command::LATER_DEFAULT;
@@ -19,15 +20,18 @@ pub const PUT_OFF: &str = "Påminn mig senare";
 
 /// What a press means now, and the case that it is about when there is one.
 ///
-/// `may` says whether the presser may see the case; whoever may not is told that the button is not hers.
+/// `may` says whether the presser may see the case, as may one to whom it is offered; anybody else is told that the
+/// button is not hers.
 ///
 /// # Errors
 /// What the database says.
 pub async fn verdict(
     tx: &mut Tx,
+    organisation: &Organisation,
     by: Option<&str>,
     (act, nonce): (Act, &Nonce),
     may: impl Fn(&CaseRow) -> bool,
+    now: Time,
 ) -> sqlx::Result<(Verdict, Option<CaseRow>)> {
     let Some(made) = chat::store::button(tx, nonce.as_str()).await? else { return Ok((Verdict::Unknown, None)) };
     let Some(row) = crate::case::store::find(tx, made.case_id).await? else { return Ok((Verdict::Unknown, None)) };
@@ -36,7 +40,8 @@ pub async fn verdict(
         return Ok((Verdict::Unknown, None));
     }
     let offered = Offered { case: made.case_id, to: made.staff, stood, done: made.used_at.map(|_| act) };
-    let press = Press { act, nonce: nonce.clone(), by: by.filter(|_| may(&row)).map(str::to_owned) };
+    let may = may(&row) || (!row.restricted && offered_to(tx, organisation, by, row.id, now).await?);
+    let press = Press { act, nonce: nonce.clone(), by: by.filter(|_| may).map(str::to_owned) };
     let verdict = button::judge_press(&press, Some(&offered), &Standing::of(&row));
     let row = if verdict == Verdict::NotYours { None } else { Some(row) };
     Ok((verdict, row))
@@ -71,26 +76,61 @@ pub async fn press(
     may: impl Fn(&CaseRow) -> bool,
     now: Time,
 ) -> sqlx::Result<Pressed> {
-    let (verdict, row) = verdict(tx, by, (act, nonce), may).await?;
+    let (verdict, row) = verdict(tx, organisation, by, (act, nonce), may, now).await?;
     let (Verdict::Do { act, case }, Some(row), Some(by)) = (&verdict, row, by) else {
         let spent = matches!(verdict, Verdict::Stale { .. });
         return Ok(Pressed::refused(verdict.refusal().unwrap_or_default(), spent));
     };
     let outcome = match act {
-        Act::Take => acts::take(tx, by, *case, None, now).await,
-        Act::Later => acts::snooze(tx, by, *case, None, now.plus(LATER_DEFAULT), PUT_OFF, now).await,
-        Act::HandOver => hand_over(tx, organisation, by, &row, None, now).await,
+        Act::Take => take(tx, organisation, by, *case, now).await.map(|_| None),
+        Act::Later => acts::snooze(tx, by, *case, None, now.plus(LATER_DEFAULT), PUT_OFF, now).await.map(|_| None),
+        Act::HandOver => hand_over(tx, organisation, by, &row, (None, Reach::Within), now).await.map(Some),
     };
     match outcome {
-        Ok(_) => {
+        Ok(handed) => {
             chat::store::use_button(tx, nonce.as_str(), now).await?;
-            Ok(Pressed { text: button::done(*act, *case), done: true, spent: true })
+            let text = handed.map_or_else(|| button::done(*act, *case), |handed| handed_in_swedish(handed, *case));
+            // What is only offered is still hers: she can take it or put it off.
+            Ok(Pressed { text, done: true, spent: handed != Some(Handed::Offered) })
         }
         Err(refused) => Ok(Pressed::refused(in_swedish(refused, now)?, false)),
     }
 }
 
-/// To the one named, or to whoever stands in for her.
+/// Takes a case: by saying yes when it is offered her, else straight away.
+///
+/// # Errors
+/// [`Refused`]: nothing has changed.
+pub async fn take(
+    tx: &mut Tx,
+    organisation: &Organisation,
+    who: &str,
+    case: CaseId,
+    now: Time,
+) -> Result<Done, Refused> {
+    if offered_to(tx, organisation, Some(who), case, now).await? {
+        return offer_acts::reply(tx, organisation, who, case, None, &Reply::Accept, now).await;
+    }
+    acts::take(tx, who, case, None, now).await
+}
+
+/// True when a case is offered to her: then she may see what she is asked to take.
+///
+/// # Errors
+/// What the database says.
+pub async fn offered_to(
+    tx: &mut Tx,
+    organisation: &Organisation,
+    who: Option<&str>,
+    case: CaseId,
+    now: Time,
+) -> sqlx::Result<bool> {
+    let Some(who) = who else { return Ok(false) };
+    let offer = desk_store::open_offer(tx, case).await?;
+    Ok(offer.is_some_and(|offer| now < offer.ends_at && offer_acts::is_for(&offer, who, organisation, now)))
+}
+
+/// Hands over to the unit or colleague named, or to whoever stands in for her: as an offer, unless she leads them.
 ///
 /// # Errors
 /// [`Refused`]: nothing has changed.
@@ -99,24 +139,34 @@ pub async fn hand_over(
     organisation: &Organisation,
     who: &str,
     row: &CaseRow,
-    to: Option<&str>,
+    (to, reach): (Option<&str>, Reach),
     now: Time,
-) -> Result<Done, Refused> {
+) -> Result<Handed, Refused> {
     let unit = row.unit.as_deref().unwrap_or_default();
     let receiver = if let Some(name) = to {
-        organisation
-            .unit_named(name, now)
-            .map(|unit| (unit.deputy.clone(), unit.key.clone()))
-            .or_else(|| organisation.staff_named(name, now).map(|staff| (staff.key.clone(), staff.unit.clone())))
+        let unit = organisation.unit_named(name, now).map(|unit| Receiver::Unit(unit.key.clone()));
+        unit.or_else(|| organisation.staff_named(name, now).map(|staff| Receiver::Staff(staff.key.clone())))
     } else {
         let lane = row.lane.as_deref().and_then(Lane::from_slug).unwrap_or_default();
         let chain = organisation.chain(who, unit, lane, &[], now);
-        chain.steps.into_iter().find(|step| step.staff != who).map(|step| (step.staff, unit.to_owned()))
+        chain.steps.into_iter().find(|step| step.staff != who).map(|step| Receiver::Staff(step.staff))
     };
-    let Some((staff, unit)) = receiver else {
+    let Some(to) = receiver else {
         return Err(Refused::Incomplete("Jag hittar ingen med det namnet. Öppna Lyhörd och välj där."));
     };
-    acts::hand_over(tx, who, row.id, None, Receiver { staff: &staff, unit: &unit }, now).await
+    let wanted = HandOver { to: &to, note: "", reach };
+    offer_acts::hand_over(tx, organisation, who, row.id, None, wanted, now).await.map(|(_, handed)| handed)
+}
+
+/// What is answered when a case has been handed over; names nobody.
+#[must_use]
+pub fn handed_in_swedish(handed: Handed, case: CaseId) -> String {
+    match handed {
+        Handed::Given => button::done(Act::HandOver, case),
+        Handed::Offered => {
+            format!("Ärende {case} är erbjudet. Du ansvarar för det tills någon har sagt ja; svarar ingen får du veta.")
+        }
+    }
 }
 
 /// What a chat is told of a refusal: names nobody. A database that did not answer is passed on, so that it is said once.
@@ -126,6 +176,10 @@ pub async fn hand_over(
 pub fn in_swedish(refused: Refused, now: Time) -> sqlx::Result<String> {
     match refused {
         Refused::Db(fault) => Err(fault),
+        Refused::AnotherBoard => Ok(format!(
+            "{} Är det rätt, så skriv samma sak igen med ja sist: /lamna 1042 Plan och bygg ja.",
+            super::ANOTHER_BOARD
+        )),
         refused => Ok(refused.swedish(|_| "en kollega", |at| swedish::time_of(at, now))),
     }
 }
@@ -137,6 +191,8 @@ pub fn what_it_would_do(act: Act, case: CaseId) -> String {
     match act {
         Act::Take => format!("Du tar ärende {case}. Påminnelserna om det stannar, och kollegorna ser att du har det."),
         Act::Later => format!("Lyhörd är tyst om ärende {case} i {hours} timme. Svarstiden flyttas inte."),
-        Act::HandOver => format!("Ärende {case} går till den som är näst på tur i enheten."),
+        Act::HandOver => format!(
+            "Ärende {case} erbjuds den som är näst på tur. Du ansvarar för det tills någon har sagt ja, om du inte leder enheten."
+        ),
     }
 }

@@ -86,6 +86,7 @@ pub const TABLE: &[(Method, &str, Who)] = &[
     (Method::POST, "/min-profil/adress", Who::SignedIn),
     (Method::POST, "/min-profil/bekrafta", Who::SignedIn),
     (Method::POST, "/min-profil/rost", Who::SignedIn),
+    (Method::POST, "/min-profil/samlat", Who::SignedIn),
     (Method::POST, "/min-profil/franvaro", Who::SignedIn),
     (Method::POST, "/min-profil/tillbaka", Who::SignedIn),
     (Method::POST, "/min-profil/tyst", Who::SignedIn),

@@ -27,6 +27,7 @@ use crate::id::CaseId;
 use crate::mention::Span;
 use crate::mention::store::Mention;
 use crate::mention::version_store::{self, Version};
+use crate::response::offer_acts::is_for;
 use crate::response::store::ResponseRow;
 
 /// Posts of a thread that are shown; a longer one is read in its channel.
@@ -101,6 +102,8 @@ pub(super) struct Draft {
     pub(super) url: String,
     pub(super) contact: String,
     pub(super) words: String,
+    /// To whom it was to be handed over.
+    pub(super) to: String,
     /// The earlier case whose answer is to be the draft; only one of those that are shown as similar can be.
     pub(super) from: Option<CaseId>,
 }
@@ -146,6 +149,8 @@ struct Page {
     outcome_needed: bool,
     reasons: Vec<Choice>,
     receivers: Vec<Choice>,
+    /// Some of them belong to another board.
+    beyond: bool,
     history: Vec<Line>,
     neutral: bool,
     triage: bool,
@@ -188,19 +193,8 @@ pub(super) async fn seen(tx: &mut Tx, site: &Site, visitor: &Visitor, id: CaseId
     }
     // Whoever is asked to take it over must be able to read what it is.
     let offer = crate::assignment::desk_store::open_offer(tx, id).await?;
-    let asked = offer.is_some_and(|offer| seen_by_offer(&offer, &visitor.person.key, &organisation, visitor.now));
+    let asked = offer.is_some_and(|offer| is_for(&offer, &visitor.person.key, &organisation, visitor.now));
     if asked && !case.restricted { Ok(case) } else { Err(Fault::Forbidden) }
-}
-
-/// True when a case is offered to this member of staff, by name or by her unit.
-pub(super) fn seen_by_offer(
-    offer: &crate::assignment::desk_store::OfferRow,
-    key: &str,
-    organisation: &Organisation,
-    now: Time,
-) -> bool {
-    let unit = organisation.staff_at(key, now).map(|staff| staff.unit.as_str());
-    offer.to_staff.as_deref() == Some(key) || (offer.to_unit.is_some() && offer.to_unit.as_deref() == unit)
 }
 
 async fn render(
@@ -293,7 +287,11 @@ async fn render(
         outcomes: Outcome::ALL.iter().map(|outcome| choice(outcome.slug(), outcome.swedish(), None)).collect(),
         outcome_needed: intent.is_some_and(needs_outcome),
         reasons: DismissReason::ALL.iter().map(|reason| choice(reason.slug(), reason.swedish(), None)).collect(),
-        receivers: receivers(&organisation, &case, now),
+        beyond: organisation.units.iter().any(|unit| {
+            let mine = case.unit.as_deref().unwrap_or_default();
+            unit.period.holds(now) && organisation.crosses_boards(mine, &unit.key, now).is_some()
+        }),
+        receivers: receivers(&organisation, &case, &draft.to, now),
         history: entries.iter().map(|entry| told(entry, &organisation, now)).collect(),
         neutral: case.protected,
         triage: case.triage,
@@ -420,22 +418,31 @@ fn outcome(case: &CaseRow) -> String {
     of_answer.or_else(|| DismissReason::from_slug(slug).map(DismissReason::swedish)).unwrap_or_default().to_owned()
 }
 
-/// Those who can be given the case: everyone who works here now, by unit and name.
-fn receivers(organisation: &Organisation, case: &CaseRow, now: Time) -> Vec<Choice> {
-    let mut staff: Vec<(bool, &str, &str, &str)> = organisation
+/// Those who can be given the case: everyone who works here now, by unit and name, then the units. Who belongs to
+/// another board is said to.
+fn receivers(organisation: &Organisation, case: &CaseRow, chosen: &str, now: Time) -> Vec<Choice> {
+    let mine = case.unit.as_deref().unwrap_or_default();
+    let beyond = |unit: &str| {
+        let boards = organisation.crosses_boards(mine, unit, now);
+        boards.map(|(_, to)| format!(" (annan nämnd: {})", to.name)).unwrap_or_default()
+    };
+    let mut staff: Vec<(bool, &str, &str, &str, &str)> = organisation
         .staff
         .iter()
         .filter(|staff| staff.period.holds(now) && case.owner.as_deref() != Some(staff.key.as_str()))
         .filter(|staff| staff.roles.iter().any(|role| *role != Role::Admin))
         .map(|staff| {
-            let other = case.unit.as_deref() != Some(staff.unit.as_str());
-            (other, organisation.name_of_unit(&staff.unit), staff.name.as_str(), staff.key.as_str())
+            let unit = organisation.name_of_unit(&staff.unit);
+            (mine != staff.unit, unit, staff.name.as_str(), staff.key.as_str(), staff.unit.as_str())
         })
         .collect();
     staff.sort_unstable();
-    let staff = staff.into_iter().map(|(_, unit, name, key)| choice(key, &format!("{name}, {unit}"), None));
-    let units = organisation.units.iter().filter(|unit| unit.period.holds(now));
-    let units = units.map(|unit| choice(&format!("enhet:{}", unit.key), &format!("Någon i {}", unit.name), None));
+    let staff = staff
+        .into_iter()
+        .map(|(_, unit, name, key, of)| choice(key, &format!("{name}, {unit}{}", beyond(of)), Some(chosen)));
+    let units = organisation.units.iter().filter(|unit| unit.period.holds(now)).map(|unit| {
+        choice(&format!("enhet:{}", unit.key), &format!("Någon i {}{}", unit.name, beyond(&unit.key)), Some(chosen))
+    });
     staff.chain(units).collect()
 }
 

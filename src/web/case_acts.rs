@@ -16,7 +16,7 @@ use crate::case::{DismissReason, Outcome};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::CaseId;
-use crate::response::acts::{self, Answer, Receiver};
+use crate::response::acts::{self, Answer};
 use crate::response::{Done, Refused};
 
 /// What the buttons of a case send. Each act reads its own fields.
@@ -45,6 +45,7 @@ impl Sent {
             url: self.lank.clone(),
             contact: self.kontakt.clone(),
             words: self.ord.clone(),
+            to: self.till.clone(),
             ..Draft::default()
         }
     }
@@ -117,36 +118,6 @@ pub(super) async fn acknowledge(
     let mut tx = begin(&site, &visitor, id).await?;
     let done = acts::acknowledge(&mut tx, &visitor.person.key, id, sent.revision, visitor.now).await;
     finish(&site, &visitor, id, tx, done, "kvitterat", &sent).await
-}
-
-pub(super) async fn hand_over(
-    State(site): State<Site>,
-    Extension(visitor): Extension<Visitor>,
-    Path(id): Path<CaseId>,
-    Form(sent): Form<Sent>,
-) -> Result<Response, Fault> {
-    let organisation = site.organisation();
-    let unit = organisation.staff_at(&sent.till, visitor.now).map(|to| to.unit.as_str());
-    let asks = unit.is_none_or(|unit| organisation.needs_yes(&visitor.person.key, unit, visitor.now));
-    if asks && !sent.till.is_empty() {
-        return super::desk_acts::offer(&site, &visitor, id, &sent).await;
-    }
-    let mut tx = begin(&site, &visitor, id).await?;
-    let done = match organisation.staff_at(&sent.till, visitor.now) {
-        Some(to) => {
-            let to = Receiver { staff: &to.key, unit: &to.unit };
-            acts::hand_over(&mut tx, &visitor.person.key, id, sent.revision, to, visitor.now).await
-        }
-        None => Err(Refused::Incomplete("Välj vem som ska ha ärendet.")),
-    };
-    // Who has handed a case to another unit may no longer see it.
-    match done {
-        Ok(_) => {
-            tx.commit().await?;
-            Ok(Redirect::to("/inkorg?sagt=lamnat").into_response())
-        }
-        refused => finish(&site, &visitor, id, tx, refused, "lamnat", &sent).await,
-    }
 }
 
 pub(super) async fn snooze(

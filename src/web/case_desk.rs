@@ -2,7 +2,6 @@
 
 use askama::Template;
 
-use super::case::seen_by_offer;
 use super::fault::Fault;
 use super::inbox::{Choice, choice};
 use super::visitor::Visitor;
@@ -16,6 +15,7 @@ use crate::classification::{Classification, Intent, Urgency};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::response::lane_acts::threat_of;
+use crate::response::offer_acts::is_for;
 use crate::response::promise_acts::Promised;
 
 /// Bodies outside the municipality that are suggested at a time.
@@ -197,7 +197,7 @@ fn offered(offer: &OfferRow, organisation: &Organisation, visitor: &Visitor, now
     };
     let from = organisation.name_of_staff(&offer.from_staff);
     let until = words::moment(offer.ends_at, now);
-    let mine_to_answer = seen_by_offer(offer, &visitor.person.key, organisation, now);
+    let mine_to_answer = is_for(offer, &visitor.person.key, organisation, now);
     let text = if mine_to_answer {
         format!("{from} vill lämna över ärendet. {from} ansvarar för det tills du har svarat, senast {until}.")
     } else {

@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::extract::{Form, Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::Site;
 use super::case_acts::{Sent, begin, finish};
@@ -15,21 +15,35 @@ use crate::calendar::words::parse_moment;
 use crate::case::Threat;
 use crate::id::CaseId;
 use crate::response::acts::Answer;
+use crate::response::offer_acts::{HandOver, Handed, Reach};
 use crate::response::{Refused, lane_acts, offer_acts, promise_acts};
 
 type Asked = (State<Site>, Extension<Visitor>, Path<CaseId>);
 
-/// Offers a case to somebody or to a whole unit (`enhet:va`).
-pub(super) async fn offer(site: &Site, visitor: &Visitor, id: CaseId, sent: &Sent) -> Result<Response, Fault> {
+/// Hands a case to somebody or to a whole unit (`enhet:va`); who leads them gives, anybody else asks.
+pub(super) async fn hand_over(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Path(id): Path<CaseId>,
+    Form(sent): Form<Sent>,
+) -> Result<Response, Fault> {
     let organisation = site.organisation();
     let to = match sent.till.strip_prefix("enhet:") {
         Some(unit) => Receiver::Unit(unit.to_owned()),
         None => Receiver::Staff(sent.till.clone()),
     };
-    let mut tx = begin(site, visitor, id).await?;
+    let reach = if sent.gor == "annan-namnd" { Reach::Beyond } else { Reach::Within };
+    let wanted = HandOver { to: &to, note: &sent.ord, reach };
+    let mut tx = begin(&site, &visitor, id).await?;
     let key = &visitor.person.key;
-    let done = offer_acts::offer(&mut tx, &organisation, key, id, sent.revision, &to, &sent.ord, visitor.now).await;
-    finish(site, visitor, id, tx, done, "erbjudet", sent).await
+    match offer_acts::hand_over(&mut tx, &organisation, key, id, sent.revision, wanted, visitor.now).await {
+        Ok((_, Handed::Given)) => {
+            // Who has handed a case to another unit may no longer see it.
+            tx.commit().await?;
+            Ok(Redirect::to("/inkorg?sagt=lamnat").into_response())
+        }
+        other => finish(&site, &visitor, id, tx, other.map(|(done, _)| done), "erbjudet", &sent).await,
+    }
 }
 
 async fn replied(
@@ -49,7 +63,7 @@ async fn replied(
     if done.is_ok() && code == "nej" {
         // Who says no to another unit's case may no longer see it.
         tx.commit().await?;
-        return Ok(axum::response::IntoResponse::into_response(axum::response::Redirect::to("/inkorg?sagt=nej")));
+        return Ok(Redirect::to("/inkorg?sagt=nej").into_response());
     }
     finish(&site, &visitor, id, tx, done, code, &sent).await
 }

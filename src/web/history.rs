@@ -47,7 +47,9 @@ fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, 
             format!("Tilldelat {owner}{unit}")
         }
         "case.taken" => format!("{who}: ”Jag tar det”"),
-        "case.handed_over" => format!("{who} lämnade över till {}", name("to")),
+        "case.handed_over" => {
+            format!("{who} lämnade över till {}{}", name("to"), to_board(body, organisation))
+        }
         "case.snoozed" => format!("{who} sköt upp påminnelsen{}", till("until")),
         "case.acknowledged" => format!("{who}: ”Jag ser det”"),
         "case.answered" => format!("{who} svarade"),
@@ -77,7 +79,9 @@ fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, 
         }
         "case.reopened" => format!("{who} öppnade ärendet igen"),
         "reminder.decided" => {
-            let stage = text("stage").and_then(Stage::from_slug).map_or("påminnelse", Stage::swedish).to_lowercase();
+            let follows = text("stage").is_some_and(|stage| stage.starts_with("follow-"));
+            let other = if follows { "uppföljning av hot" } else { "påminnelse" };
+            let stage = text("stage").and_then(Stage::from_slug).map_or(other, Stage::swedish).to_lowercase();
             let breaks = body.get("breaks").and_then(Value::as_bool).unwrap_or(false);
             let breaks = if breaks { " (akut, bryter tystnaden)" } else { "" };
             format!("{} ska påminnas: {stage}{breaks}", name("to"))
@@ -129,7 +133,7 @@ fn coordination(actor: &str, kind: &str, body: &Value, organisation: &Organisati
         },
         "case.offered" => {
             let unit = text("unit").map(|unit| organisation.name_of_unit(unit));
-            format!("{who} erbjöd {}", unit.unwrap_or_else(|| name("to")))
+            format!("{who} erbjöd {}{}", unit.unwrap_or_else(|| name("to")), to_board(body, organisation))
         }
         "case.accepted" => format!("{who} sade ja och har ärendet"),
         "case.declined" => format!("{who} sade nej"),
@@ -156,11 +160,20 @@ fn coordination(actor: &str, kind: &str, body: &Value, organisation: &Organisati
             let promise = text("promise").and_then(PromiseKind::from_slug).map_or("Löftet", PromiseKind::swedish);
             format!("Löftet om {} hölls inte i tid", promise.to_lowercase())
         }
+        "digest.chosen" => format!("{who} valde när det som kan vänta ska komma"),
         "silence.set" => format!("{who} beslutade om tystnad{}", till("until")),
         "absence.feed" => format!("Frånvaron för {} lästes ur kalendern", name("staff")),
         "digest.weekly" => format!("Veckans läge skickades till {}", name("to")),
         _ => return None,
     })
+}
+
+/// ", till en annan nämnd: Samhällsbyggnadsnämnden", when it went from one authority to another.
+fn to_board(body: &Value, organisation: &Organisation) -> String {
+    let key = body.pointer("/boards/to").and_then(Value::as_str);
+    let name =
+        key.map(|key| organisation.boards.iter().find(|board| board.key == key).map_or(key, |board| &board.name));
+    name.map(|name| format!(", till en annan nämnd: {name}")).unwrap_or_default()
 }
 
 /// "Hilda rättade ämne: Skola blev Vatten och avlopp".

@@ -67,7 +67,8 @@ pub(super) async fn show(
     };
     let organisation = site.organisation();
     let may = |row: &CaseRow| may_see(&visitor.person, row, &organisation, visitor.now);
-    let (verdict, row) = press::verdict(&mut tx, Some(&visitor.person.key), (act, &nonce), may).await?;
+    let (verdict, row) =
+        press::verdict(&mut tx, &organisation, Some(&visitor.person.key), (act, &nonce), may, visitor.now).await?;
     let Verdict::Do { act, case } = verdict else {
         let text = verdict.refusal().unwrap_or_default();
         return refused(frame, text, row.as_ref(), StatusCode::CONFLICT);
@@ -114,7 +115,7 @@ pub(super) async fn press(
     };
     let may = |row: &CaseRow| may_see(&visitor.person, row, &organisation, visitor.now);
     let by = Some(visitor.person.key.as_str());
-    let (_, row) = press::verdict(&mut tx, by, (act, &nonce), may).await?;
+    let (_, row) = press::verdict(&mut tx, &organisation, by, (act, &nonce), may, visitor.now).await?;
     let pressed = press::press(&mut tx, &organisation, by, (act, &nonce), may, visitor.now).await?;
     if !pressed.done {
         return refused(frame, pressed.text, row.as_ref(), StatusCode::CONFLICT);

@@ -18,6 +18,7 @@ use crate::assignment::start_of;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::journal::{self, Fact};
+use crate::reminder::{Rhythm, digest_store};
 use crate::response::NOTE_MAX;
 
 /// Days of absence in one row: parental leave and then some.
@@ -51,6 +52,9 @@ struct Profile {
     silences: Vec<Span>,
     colleagues: Vec<super::inbox::Choice>,
     today: String,
+    gathered: String,
+    days: Vec<super::inbox::Choice>,
+    clock: String,
 }
 
 pub(super) async fn show(
@@ -94,8 +98,11 @@ pub(super) async fn render(
         .filter(|row| row.scope == "person" && row.subject == key)
         .map(|row| Span { id: row.id, text: format!("Tyst till {}: {}", words::moment(row.ends_at, now), row.reason) })
         .collect();
+    let chosen = digest_store::chosen_by(&mut tx, key).await?;
     let frame = Frame::of(site, visitor, &mut tx, "Min profil", "").await?.saying(notice);
     let staff = organisation.staff_at(key, now);
+    let rhythm = chosen.or(staff.and_then(|staff| staff.digest.clone())).unwrap_or_default();
+    let (day, clock) = split(&rhythm);
     let mut colleagues: Vec<_> = organisation
         .staff
         .iter()
@@ -118,6 +125,9 @@ pub(super) async fn render(
         absences,
         silences,
         colleagues,
+        gathered: gathered(&rhythm),
+        days: DAYS.iter().map(|(slug, name)| super::inbox::choice(slug, name, Some(day))).collect(),
+        clock: if clock.is_empty() { "08:15".to_owned() } else { clock.to_owned() },
         today: crate::assignment::zone().to_datetime(now.timestamp()).date().to_string(),
     })
 }
@@ -210,6 +220,73 @@ pub(super) async fn back_again(
     Ok(saved())
 }
 
+/// When what can wait comes, as the form says it.
+const DAYS: [(&str, &str); 9] = [
+    ("varje", "varje arbetsdag"),
+    ("monday", "på måndagar"),
+    ("tuesday", "på tisdagar"),
+    ("wednesday", "på onsdagar"),
+    ("thursday", "på torsdagar"),
+    ("friday", "på fredagar"),
+    ("saturday", "på lördagar"),
+    ("sunday", "på söndagar"),
+    ("aldrig", "samla inte, säg var sak för sig"),
+];
+
+/// The day and the clock time of a rhythm, as the form has them.
+fn split(rhythm: &str) -> (&str, &str) {
+    match rhythm.split_once(' ') {
+        Some(parts) => parts,
+        None if rhythm.is_empty() => ("aldrig", ""),
+        None => ("varje", rhythm),
+    }
+}
+
+/// A rhythm as a person reads it.
+fn gathered(rhythm: &str) -> String {
+    let (day, clock) = split(rhythm);
+    let name = DAYS.iter().find(|(slug, _)| *slug == day).map_or(day, |(_, name)| name);
+    if clock.is_empty() {
+        return "Var påminnelse kommer för sig.".to_owned();
+    }
+    format!("Det som kan vänta samlas och kommer {name} kl. {}.", clock.replace(':', "."))
+}
+
+/// When somebody wants what can wait.
+#[derive(Debug, serde::Deserialize)]
+pub struct Gather {
+    dag: String,
+    #[serde(default)]
+    tid: String,
+}
+
+/// The rhythm that the form says; nothing when it cannot be read.
+fn rhythm(asked: &Gather) -> Option<String> {
+    if asked.dag == "aldrig" {
+        return Some(String::new());
+    }
+    let (day, _) = DAYS.iter().find(|(slug, _)| *slug == asked.dag)?;
+    let clock = asked.tid.get(..5).filter(|clock| clock.contains(':'))?;
+    let rhythm = if *day == "varje" { clock.to_owned() } else { format!("{day} {clock}") };
+    Rhythm::parse(&rhythm).map(|_| rhythm)
+}
+
+pub(super) async fn gather(
+    State(site): State<Site>,
+    Extension(visitor): Extension<Visitor>,
+    Form(asked): Form<Gather>,
+) -> Result<Response, Fault> {
+    let Some(rhythm) = rhythm(&asked) else {
+        return refused(&site, &visitor, "Välj en dag och skriv tiden som 08:15.").await;
+    };
+    let key = visitor.person.key.as_str();
+    let mut tx = site.db.write().await?;
+    digest_store::choose(&mut tx, key, &rhythm, visitor.now).await?;
+    crate::case::batch_store::look_again(&mut tx, Some(key), None, visitor.now).await?;
+    tell(tx, &visitor, "digest.chosen", serde_json::json!({ "rhythm": rhythm })).await?;
+    Ok(saved())
+}
+
 /// A time of silence.
 #[derive(Debug, serde::Deserialize)]
 pub struct Quiet {
@@ -254,6 +331,21 @@ pub(super) async fn sound(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_can_wait_comes_when_it_is_said_or_not_gathered_at_all() {
+        let said = |dag: &str, tid: &str| rhythm(&Gather { dag: dag.into(), tid: tid.into() });
+        assert_eq!(said("varje", "08:15").as_deref(), Some("08:15"));
+        assert_eq!(said("monday", "13:00").as_deref(), Some("monday 13:00"));
+        assert_eq!(said("aldrig", "").as_deref(), Some(""));
+        for (dag, tid) in
+            [("varje", ""), ("varje", "25:00"), ("someday", "08:15"), ("varje", "kväll"), ("varje", "ååå:0")]
+        {
+            assert_eq!(said(dag, tid), None, "{dag} {tid}");
+        }
+        assert_eq!(gathered("monday 13:00"), "Det som kan vänta samlas och kommer på måndagar kl. 13.00.");
+        assert_eq!(gathered(""), "Var påminnelse kommer för sig.");
+    }
 
     #[test]
     fn an_absence_covers_its_last_day_and_makes_sense() {

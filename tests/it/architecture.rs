@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms in the order of the flow. A file may name rooms of a lower rank and its own; a total order holds no circle.
 const RANKS: [&[&str]; 18] = [
-    &["id", "clock", "settings", "telemetry"],
+    &["id", "hidden", "clock", "settings", "telemetry"],
     &["calendar", "http", "db"],
     &["journal", "queue"],
     &["source"],
@@ -221,4 +221,42 @@ fn no_query_asks_by_author() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn schema() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut text = String::new();
+    for engine in ["sqlite", "postgres"] {
+        for entry in fs::read_dir(root.join(engine)).unwrap().map(Result::unwrap) {
+            text.push_str(&fs::read_to_string(entry.path()).unwrap().to_lowercase());
+        }
+    }
+    let uncommented = text.lines().map(|line| line.split("--").next().unwrap_or_default());
+    uncommented.collect::<Vec<_>>().join("\n")
+}
+
+fn names(text: &str) -> BTreeSet<&str> {
+    text.split(|letter: char| !letter.is_alphanumeric() && letter != '_').filter(|name| !name.is_empty()).collect()
+}
+
+/// REF-13: a list of those who were shut out would be a register of critics.
+#[test]
+fn there_is_no_list_of_those_who_were_shut_out() {
+    let text = schema();
+    for name in names(&text) {
+        for word in ["block", "banned", "muted", "blacklist", "troll", "offender"] {
+            assert!(!name.contains(word), "{name}");
+        }
+    }
+}
+
+/// REF-07: that somebody has looked is kept nowhere; what she has done is.
+#[test]
+fn no_column_says_who_has_read() {
+    let text = schema();
+    for name in names(&text) {
+        for word in ["read_by", "seen_by", "opened_by", "viewed", "viewer", "looked_by", "read_receipt"] {
+            assert!(!name.contains(word), "{name}");
+        }
+    }
 }

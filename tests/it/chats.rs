@@ -318,6 +318,40 @@ impl Stage {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_case_is_offered_from_a_chat_and_is_hers_who_says_yes() {
+    let (telegram, stage) = with_telegram(Engine::Sqlite).await;
+    stage.bind(SIXTEN, "telegram", "1000").await;
+    stage.bind("ulf-pahittsson", "telegram", "1001").await;
+    stage.bind("frida-fiktiv", "telegram", "1002").await;
+    let case = stage.case().await;
+    stage.pass(1).await;
+    stage.hear_command(&telegram, 1001, &format!("/ta {case}")).await;
+    assert_eq!(telegram.last_said(1001), chat::command::NOT_YOUR_CASE, "nobody has asked him yet");
+
+    // To another board: first a warning, and nothing has changed.
+    stage.hear_command(&telegram, 1000, &format!("/lamna {case} Kontaktcenter")).await;
+    let warned = telegram.last_said(1000);
+    assert!(warned.contains("en annan nämnd") && warned.contains("ja sist"), "{warned}");
+    assert_eq!(stage.number("select count(*) from offers").await, 0);
+    stage.hear_command(&telegram, 1000, &format!("/lamna {case} Kontaktcenter ja")).await;
+    assert!(telegram.last_said(1000).contains(&format!("Ärende {case} är erbjudet.")));
+    let told = "select count(*) from journal where kind = 'case.offered' and body like '%\"to\":\"ks\"%'";
+    assert_eq!(stage.number(told).await, 1, "the journal says that it goes to another board");
+    stage.hear_command(&telegram, 1000, &format!("/lamna {case} Gatuenheten")).await;
+    assert!(telegram.last_said(1000).contains("redan erbjudet"), "one offer at a time");
+    assert_eq!(stage.row(case).await.owner.as_deref(), Some(SIXTEN), "his until somebody says yes");
+
+    // Her manager's unit is asked, and takes it by the same command as always.
+    stage.pass(1).await;
+    stage.hear_command(&telegram, 1002, &format!("/ta {case}")).await;
+    assert_eq!(telegram.last_said(1002), format!("Tack! Ärende {case} är nu ditt."));
+    let row = stage.row(case).await;
+    assert_eq!((row.owner.as_deref(), row.unit.as_deref()), (Some("frida-fiktiv"), Some("kontaktcenter")));
+    assert_eq!(row.state, "accepted");
+    stage.pass(2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_who_no_longer_works_here_presses_in_vain() {
     let (telegram, stage) = with_telegram(Engine::Sqlite).await;
     stage.bind("slutat-for-lange-sedan", "telegram", "1000").await;
@@ -612,6 +646,24 @@ async fn mattermost_s_command_is_heard_with_its_token() {
     assert_eq!(answer["text"], format!("Tack! Ärende {case} är nu ditt."));
     let again: Value = say("kommandots-token").await.json().await.unwrap();
     assert_eq!(again["text"], answer["text"], "a repeat is answered and not done");
+    for (n, (text, heard)) in [
+        ("mina", format!("Du har 1 ärende: {case}.")),
+        ("senare 1 dag", format!("Vi påminner dig om ärende {case} senare.")),
+        ("lamna Gatuenheten", format!("Ärende {case} är erbjudet.")),
+        ("franvaro 24/12-6/1", "du är borta torsdag 24 december till onsdag 6 januari".to_owned()),
+        ("hjalp", "/franvaro 24/12-6/1".to_owned()),
+        ("vad som helst", "Det förstod jag inte.".to_owned()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let trigger = format!("t1{n}");
+        let form = [("token", "kommandots-token"), ("user_id", MM_USER), ("text", text), ("trigger_id", &trigger)];
+        let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = reqwest::Client::new().post(format!("{}/krok/mattermost/kommando", stage.hooks)).body(body);
+        let said: Value = request.header("content-type", FORM).send().await.unwrap().json().await.unwrap();
+        assert!(said["text"].as_str().unwrap().contains(&heard), "{text}: {said}");
+    }
     stage.pass(2).await;
 }
 

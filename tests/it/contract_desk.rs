@@ -8,6 +8,7 @@ use lyhord::case::queue_store::{self, Given};
 use lyhord::case::{self, Actor, Happening, PromiseEvent, PromiseKind};
 use lyhord::id::CaseId;
 use lyhord::reminder;
+use lyhord::reminder::digest_store;
 use lyhord::reminder::store::NewReminder;
 
 use crate::contract::{NOW, a_reminder, an_assigned_case, assigned, later, writing};
@@ -113,6 +114,12 @@ async fn a_queue_is_kept_in_the_order_of_what_is_due() {
         queue_store::set_threat(&mut tx, soon, "hot", false).await.unwrap();
         desk_store::put_step(&mut tx, soon, "hot:stod", "", "bo", later(3)).await.unwrap();
         assert_eq!(queue_store::threats(&mut tx, 9).await.unwrap(), [(soon, "hot".to_owned(), Some(later(3)))]);
+        queue_store::follow_up_at(&mut tx, soon, Some(later(4))).await.unwrap();
+        assert_eq!(queue_store::next_follow_up(&mut tx).await.unwrap(), Some(later(4)));
+        assert_eq!(queue_store::follow_ups(&mut tx, later(3), 9).await.unwrap(), []);
+        assert_eq!(queue_store::follow_ups(&mut tx, later(4), 9).await.unwrap(), [(soon, "hot".to_owned(), later(4))]);
+        queue_store::tell_follow_up_at(&mut tx, soon, None).await.unwrap();
+        assert_eq!(queue_store::next_follow_up(&mut tx).await.unwrap(), None);
         queue_store::set_threat(&mut tx, soon, "ej-hot", true).await.unwrap();
         assert_eq!(queue_store::threats(&mut tx, 9).await.unwrap(), []);
         assert_eq!(case::store::find(&mut tx, soon).await.unwrap().unwrap().lane.as_deref(), Some("vanlig"));
@@ -211,6 +218,21 @@ async fn a_silence_is_lifted_once_and_what_breaks_it_is_noted() {
         assert_eq!(reminder::store::crisis(&mut tx, later(60)).await.unwrap(), None);
         assert_eq!(reminder::store::lift(&mut tx, crisis, later(2)).await.unwrap().unwrap().scope, "crisis");
         assert_eq!(reminder::store::lift(&mut tx, crisis, later(3)).await.unwrap(), None);
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_choice_of_a_digest_is_the_one_that_holds() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        assert_eq!(digest_store::chosen_by(&mut tx, "bo").await.unwrap(), None);
+        for rhythm in ["08:15", "monday 09:00", ""] {
+            digest_store::choose(&mut tx, "bo", rhythm, NOW).await.unwrap();
+            assert_eq!(digest_store::chosen_by(&mut tx, "bo").await.unwrap().as_deref(), Some(rhythm));
+        }
+        assert_eq!(digest_store::chosen(&mut tx).await.unwrap(), [("bo".to_owned(), String::new())]);
         tx.commit().await.unwrap();
     })
     .await;

@@ -26,10 +26,12 @@ use std::time::Duration;
 
 use lyhord::app::App;
 use lyhord::assignment::handover::{Receiver, Reply};
+use lyhord::case::Threat;
 use lyhord::clock::{Clock, Time};
 use lyhord::id::CaseId;
-use lyhord::reminder::{Ladder, Ladders};
-use lyhord::response::{Refused, acts, offer_acts, promise_acts};
+use lyhord::reminder::{Ladder, Ladders, digest_store};
+use lyhord::response::offer_acts::{HandOver, Reach};
+use lyhord::response::{Refused, acts, lane_acts, offer_acts, promise_acts};
 use lyhord::{assignment, case};
 
 use crate::desk::{Desk, Matter, when};
@@ -296,7 +298,9 @@ async fn a_case_that_is_handed_over_stays_with_its_owner_until_somebody_says_yes
         let owner = desk.row(id).await.owner.unwrap();
         let offer = async |desk: &mut Desk, to: &Receiver| {
             act(desk, async |tx, app, now| {
-                offer_acts::offer(tx, &app.config.organisation, &owner, id, None, to, "Det gäller vägen.", now).await
+                let wanted = HandOver { to, note: "Det gäller vägen.", reach: Reach::Within };
+                let asked = offer_acts::hand_over(tx, &app.config.organisation, &owner, id, None, wanted, now).await;
+                asked.map(|(done, _)| done)
             })
             .await;
         };
@@ -367,7 +371,9 @@ async fn an_offer_that_nobody_answers_ends_and_its_owner_is_told() {
         desk.until(at(0, 10, 1)).await;
         act(&mut desk, async |tx, app, now| {
             let to = Receiver::Staff("ulf-pahittsson".into());
-            offer_acts::offer(tx, &app.config.organisation, &owner, id, None, &to, "", now).await
+            let wanted = HandOver { to: &to, note: "", reach: Reach::Within };
+            let asked = offer_acts::hand_over(tx, &app.config.organisation, &owner, id, None, wanted, now).await;
+            asked.map(|(done, _)| done)
         })
         .await;
         desk.tell();
@@ -707,6 +713,77 @@ async fn what_can_wait_comes_in_the_digest_at_the_time_she_has_chosen_and_the_ch
     Wed 25/11 09:30 2 said to bo-provberg in terminal: chief
     Mon 30/11 08:30 week summed up for bo-provberg
     Mon 30/11 08:30 week summed up for hedda-exempel
+    ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_digest_comes_when_she_has_chosen_whatever_the_configuration_says() {
+    let edit = |config: &mut lyhord::config::Config| {
+        for staff in Arc::make_mut(&mut config.organisation).staff.iter_mut().filter(|staff| staff.unit == "va") {
+            staff.digest = Some("15:00".to_owned());
+        }
+    };
+    for engine in ENGINES {
+        let mut desk = Desk::open(engine, at(0, 9, 0), edit).await;
+        let id = desk.opens(Matter { intent: "klagomal", ..Matter::default() }).await;
+        let owner = desk.row(id).await.owner.unwrap();
+        let chooses = async |desk: &mut Desk, minute: i8, rhythm: &str| {
+            desk.until(at(0, 14, minute)).await;
+            let now = desk.now();
+            let mut tx = desk.running.app.db.write().await.unwrap();
+            digest_store::choose(&mut tx, &owner, rhythm, now).await.unwrap();
+            case::batch_store::look_again(&mut tx, Some(&owner), None, now).await.unwrap();
+            tx.commit().await.unwrap();
+            desk.until(now).await;
+        };
+        desk.until(at(0, 14, 0)).await;
+        let hold = async |desk: &Desk| desk.row(id).await.hold.unwrap_or_default();
+        assert_eq!(hold(&desk).await, "Väntar på sammanställningen 15.00", "as the configuration says");
+        chooses(&mut desk, 1, "16:00").await;
+        assert_eq!(hold(&desk).await, "Väntar på sammanställningen 16.00");
+        desk.tell();
+        chooses(&mut desk, 2, "").await;
+        assert_eq!(desk.tell(), format!("Mon 23/11 14:02 1 said to {owner} in terminal: due-soon\n"), "at once");
+        desk.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_threat_is_followed_up_after_a_week_and_a_month_also_when_it_is_answered() {
+    let told = on_both(async |engine| {
+        let mut desk = Desk::open(engine, at(0, 9, 0), as_is).await;
+        let id = desk.opens(Matter::default()).await;
+        let mut tx = desk.running.app.db.write().await.unwrap();
+        case::queue_store::set_threat(&mut tx, id, Threat::Suspected.slug(), false).await.unwrap();
+        tx.commit().await.unwrap();
+        let owner = desk.row(id).await.owner.unwrap();
+        let step = async |desk: &mut Desk, to: Threat| {
+            desk.until(desk.now().plus(Duration::from_mins(1))).await;
+            act(desk, async |tx, _, now| lane_acts::handle_threat(tx, &owner, id, None, to, "Se mappen.", now).await)
+                .await;
+        };
+        for to in
+            [Threat::Confirmed, Threat::Secured, Threat::Told, Threat::Assessed, Threat::Reported, Threat::Supported]
+        {
+            step(&mut desk, to).await;
+        }
+        desk.answers(&owner, id).await;
+        desk.tell();
+        // Nobody does anything for ten days: first she, then her manager too.
+        desk.until(at(10, 9, 0)).await;
+        step(&mut desk, Threat::FollowedWeek).await;
+        desk.until(at(31, 9, 0)).await;
+        step(&mut desk, Threat::FollowedMonth).await;
+        desk.until(at(60, 9, 0)).await;
+        let told = desk.tell();
+        desk.stop().await;
+        told
+    })
+    .await;
+    insta::assert_snapshot!(told, @r"
+    Mon 30/11 09:06 1 said to sixten-prov in terminal: follow-7
+    Wed 02/12 09:06 1 said to rut-exempelgren in terminal: follow-7
+    Wed 23/12 09:06 1 said to sixten-prov in terminal: follow-30
     ");
 }
 

@@ -160,6 +160,11 @@ impl House {
         id
     }
 
+    pub async fn journal_length(&self) -> i64 {
+        let mut tx = self.app.db.read().await.unwrap();
+        lyhord::on!(tx, c => sqlx::query_scalar("select count(*) from journal").fetch_one(c).await).unwrap()
+    }
+
     pub async fn row(&self, id: CaseId) -> CaseRow {
         let mut tx = self.app.db.read().await.unwrap();
         lyhord::case::store::find(&mut tx, id).await.unwrap().unwrap()

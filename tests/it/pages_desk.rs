@@ -35,6 +35,59 @@ async fn a_case_is_offered_and_the_one_asked_reads_it_and_says_yes() {
 }
 
 #[tokio::test]
+async fn a_case_goes_to_another_board_only_when_it_is_meant_and_the_history_says_so() {
+    let house = house().await;
+    let case = house.case(Told::default()).await;
+    let mut owner = house.browser(OF_WATER).await;
+    let path = format!("/arende/{case}");
+    let page = owner.get(&path).await;
+    assert!(page.body.contains("Någon i Kontaktcenter (annan nämnd: Kommunstyrelsen)"), "{}", page.body);
+    assert!(page.body.contains("Någon i Gatuenheten</option>"), "within the board nothing is said");
+    let to = [("till", "enhet:kontaktcenter"), ("ord", "Er fråga.")];
+    let warned = owner.post(&format!("{path}/lamna-over"), &to).await;
+    assert_eq!(warned.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(warned.body.contains("en annan nämnd, som är en egen myndighet"), "{}", warned.body);
+    assert!(warned.body.contains("value=\"enhet:kontaktcenter\" selected"), "what was chosen is still chosen");
+    let meant = owner.post(&format!("{path}/lamna-over"), &[to[0], to[1], ("gor", "annan-namnd")]).await;
+    assert_eq!(meant.to, format!("{path}?sagt=erbjudet"));
+    let page = owner.get(&path).await;
+    assert!(page.body.contains("erbjöd Kontaktcenter, till en annan nämnd: Kommunstyrelsen"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn each_chooses_when_what_can_wait_comes() {
+    let house = house().await;
+    let mut sixten = house.browser(OF_WATER).await;
+    let sent = sixten.post("/min-profil/samlat", &[("dag", "monday"), ("tid", "13:00")]).await;
+    assert_eq!(sent.to, "/min-profil?sagt=sparat");
+    let page = sixten.get("/min-profil").await;
+    assert!(page.body.contains("samlas och kommer på måndagar kl. 13.00."), "{}", page.body);
+    let wrong = sixten.post("/min-profil/samlat", &[("dag", "varje"), ("tid", "kväll")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    sixten.post("/min-profil/samlat", &[("dag", "aldrig")]).await;
+    assert!(sixten.get("/min-profil").await.body.contains("Var påminnelse kommer för sig."));
+}
+
+/// REF-07: reading leaves no trace that anybody could hold against the reader.
+#[tokio::test]
+async fn who_has_looked_at_a_case_is_written_nowhere() {
+    let house = house().await;
+    let case = house.case(Told::default()).await;
+    let mut owner = house.browser(OF_WATER).await;
+    let mut manager = house.browser(MANAGER_OF_WATER).await;
+    let before = (format!("{:?}", house.row(case).await), house.journal_length().await);
+    for browser in [&mut owner, &mut manager] {
+        for path in [format!("/arende/{case}"), "/inkorg".to_owned(), "/laget".to_owned(), "/uppfoljning".to_owned()] {
+            browser.get(&path).await;
+        }
+    }
+    assert_eq!((format!("{:?}", house.row(case).await), house.journal_length().await), before);
+    let page = manager.get(&format!("/arende/{case}")).await;
+    let history = page.body.split("Vad som hänt").nth(1).unwrap();
+    assert!(!history.contains("Hilda") && !history.contains("läst"), "{history}");
+}
+
+#[tokio::test]
 async fn one_who_leads_the_unit_gives_without_asking() {
     let house = house().await;
     let case = house.case(Told::default()).await;
