@@ -12,6 +12,18 @@ const FOR_MAX: usize = 3;
 const AGAINST_MAX: usize = 1;
 /// The least a word must add to a score to be named.
 const TOLD_AT: f32 = 0.08;
+/// Words that say nothing by themselves: what they add is chance or belongs to their neighbours, and a reader who sees
+/// them marked learns nothing. In order, for the search.
+const SMALL_WORDS: [&str; 119] = [
+    "a", "alla", "allt", "at", "att", "av", "ba", "bara", "blev", "bli", "blir", "de", "dem", "den", "denna", "det",
+    "detta", "dig", "din", "dit", "ditt", "dom", "du", "där", "därför", "då", "e", "efter", "ej", "eller", "en", "er",
+    "era", "ert", "ett", "fick", "finns", "från", "får", "för", "ha", "hade", "han", "har", "hela", "hennes", "hon",
+    "honom", "hos", "hur", "här", "i", "in", "inne", "inom", "jag", "ju", "kan", "kom", "kommer", "kunde", "man",
+    "med", "mej", "mellan", "men", "mig", "min", "mina", "mitt", "mot", "mycket", "ni", "nog", "nu", "någon", "något",
+    "några", "nån", "nåt", "o", "och", "också", "om", "oss", "på", "sa", "samt", "sedan", "sen", "sig", "sin", "sina",
+    "sitt", "själv", "ska", "skulle", "som", "så", "ta", "till", "under", "upp", "ut", "vad", "var", "vara", "varit",
+    "vart", "vem", "vi", "vid", "vilka", "vilken", "vill", "än", "är", "även", "å",
+];
 
 /// Names the words that the relevance, the topic, the intent and the urgency rest on.
 /// `classes` are the chosen classes of those four.
@@ -28,7 +40,7 @@ pub(super) fn explain(judge: &Judge, seen: &Seen, classes: [usize; 4], judged: &
     ];
     for (question, class, sign, what, dimension) in questions {
         let sums = sums(judge, seen, question, class, dimension);
-        let mut order: Vec<usize> = (0..sums.len()).collect();
+        let mut order: Vec<usize> = (0..sums.len()).filter(|at| says_something(seen, *at)).collect();
         order.sort_by(|a, b| weight(&sums, *b).total_cmp(&weight(&sums, *a)).then(a.cmp(b)));
         let strong: Vec<usize> =
             order.iter().copied().filter(|at| weight(&sums, *at) >= TOLD_AT).take(FOR_MAX).collect();
@@ -48,6 +60,12 @@ pub(super) fn explain(judge: &Judge, seen: &Seen, classes: [usize; 4], judged: &
             judged.because.push(format!("Talar emot ämnet: {}", quoted(seen, &against)));
         }
     }
+}
+
+/// Whether a word may stand as a reason.
+fn says_something(seen: &Seen, at: usize) -> bool {
+    let word = seen.normal.tokens.get(at).map(|token| seen.normal.word(token));
+    word.is_some_and(|word| SMALL_WORDS.binary_search(&word).is_err())
 }
 
 fn weight(sums: &[f32], at: usize) -> f32 {
@@ -124,4 +142,36 @@ fn rules(judge: &Judge, seen: &Seen, at: &[usize], question: usize) -> String {
         }
     }
     if names.is_empty() { String::new() } else { format!(" (ordlistan: {})", names.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classification::Subject;
+
+    #[test]
+    fn the_small_words_are_in_order_and_none_is_a_word_of_a_negation() {
+        assert!(SMALL_WORDS.windows(2).all(|pair| pair[0] < pair[1]));
+        assert!(["inte", "aldrig", "vatten", "ale"].iter().all(|word| SMALL_WORDS.binary_search(word).is_err()));
+    }
+
+    #[test]
+    fn a_word_without_weight_of_its_own_is_no_reason() {
+        let judge = Judge::shipped().unwrap();
+        for text in [
+            "Hur är det med vattnet i Nol, kan man dricka det som kommer ur kranen?",
+            "Det är så att jag vill ha svar på hur ni plogar vid skolan i Surte",
+            "Vad ska jag göra om någon har kört in i lyktstolpen vid oss i Älvängen?",
+        ] {
+            let judged = judge.judge(&Subject { text, ..Subject::default() }, None);
+            assert!(!judged.spans.is_empty() && !judged.because.is_empty(), "{text}");
+            for span in &judged.spans {
+                let word = text[span.start..span.end].to_lowercase();
+                assert!(SMALL_WORDS.binary_search(&word.as_str()).is_err(), "{word} in {text}");
+            }
+            for small in SMALL_WORDS {
+                assert!(!judged.because.iter().any(|reason| reason.contains(&format!("”{small}”"))), "{small}");
+            }
+        }
+    }
 }

@@ -3,6 +3,8 @@
 //! Posts are split by voice. Each fold is judged by a model that has not read it, and the scores so found say how
 //! scores are to be read: how sharp, where a few classes need a lift, and below what the judge is unsure.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde::Deserialize;
 
 use super::calibrate::{Outside, calibrate};
@@ -111,13 +113,10 @@ pub fn train(lexicon: &Lexicon, lessons: &[Lesson], seed: u64) -> Trained {
             examples.iter().zip(&folds).filter(|(_, of)| Some(**of) != fold).map(|(example, _)| example).collect();
         Model::new(labels.clone(), &learn(&read, &ranges(&labels), seed), rarity.clone())
     };
-    let (mut models, mut model): (Vec<Model>, Model) = std::thread::scope(|scope| {
-        let ask = &ask;
-        let all = scope.spawn(move || ask(None));
-        let models: Vec<_> = (0..FOLDS).map(|fold| scope.spawn(move || ask(Some(fold)))).collect();
-        let models: Vec<Model> = models.into_iter().map(|one| one.join().unwrap_or_else(|_| ask(None))).collect();
-        (models, all.join().unwrap_or_else(|_| ask(None)))
-    });
+    let wanted: Vec<Option<usize>> = std::iter::once(None).chain((0..FOLDS).map(Some)).collect();
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut models = side_by_side(&wanted, hands(cores), ask);
+    let mut model = models.remove(0);
     let outside: Vec<Outside> = examples
         .iter()
         .zip(&folds)
@@ -141,6 +140,39 @@ pub fn train(lexicon: &Lexicon, lessons: &[Lesson], seed: u64) -> Trained {
     model.lift.clone_from(&held_out.lift);
     model.seal();
     Trained { model, held_out, crossed, folds }
+}
+
+/// How many models are trained at a time: half of the cores, so that whoever serves people at the same time has the rest,
+/// and what is held in memory does not grow with the folds.
+fn hands(cores: usize) -> usize {
+    (cores / 2).clamp(1, FOLDS + 1)
+}
+
+/// Does all tasks, so many at a time, and answers in their order.
+fn side_by_side<I: Copy + Sync, O: Send>(tasks: &[I], hands: usize, work: impl Fn(I) -> O + Sync) -> Vec<O> {
+    let turn = AtomicUsize::new(0);
+    let hand = || {
+        let mut done = Vec::new();
+        loop {
+            let at = turn.fetch_add(1, Ordering::Relaxed);
+            let Some(task) = tasks.get(at) else { return done };
+            done.push((at, work(*task)));
+        }
+    };
+    let mut done: Vec<(usize, O)> = std::thread::scope(|scope| {
+        let others: Vec<_> = (1..hands).map(|_| scope.spawn(hand)).collect();
+        let mut done = hand();
+        done.extend(others.into_iter().filter_map(|other| other.join().ok()).flatten());
+        done
+    });
+    // What a hand dropped is done by this one.
+    for (at, task) in tasks.iter().enumerate() {
+        if !done.iter().any(|(other, _)| *other == at) {
+            done.push((at, work(*task)));
+        }
+    }
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, one)| one).collect()
 }
 
 fn ranges(labels: &[Vec<String>; QUESTIONS]) -> Vec<std::ops::Range<usize>> {
@@ -278,6 +310,15 @@ mod tests {
         assert_eq!(read.version(), model.version());
         assert!(Model::read(&bytes[..bytes.len() - 1]).is_err());
         assert!(Model::read(b"LYHORD01\xff\xff").is_err());
+    }
+
+    #[test]
+    fn a_training_takes_half_of_the_cores_and_answers_in_order_however_many_hands_it_has() {
+        assert_eq!([1, 2, 4, 64].map(hands), [1, 1, 2, 8]);
+        let tasks: Vec<usize> = (0..20).collect();
+        for hands in [1, 2, 7, 30] {
+            assert_eq!(side_by_side(&tasks, hands, |task| task * 2), (0..40).step_by(2).collect::<Vec<_>>());
+        }
     }
 
     #[test]
