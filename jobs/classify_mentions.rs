@@ -15,6 +15,11 @@ use crate::journal::{self, Fact};
 use crate::mention::store::Mention;
 use crate::mention::{self, Hearing};
 
+/// Most threads that judge a batch.
+const CORES: usize = 4;
+/// Fewest posts for which a thread of their own is worth its start.
+const LEAST_SHARE: usize = 32;
+
 /// What an outside judge said of the posts that it was asked about, and which posts were looked through for that.
 #[derive(Debug, Default)]
 struct Asked {
@@ -45,10 +50,9 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     }
     let mut verdicts = Vec::with_capacity(batch.len());
     let mut facts = Vec::with_capacity(batch.len());
-    for found in &batch {
-        let own = judge.classify(&subject(found));
+    for (found, own) in batch.iter().zip(side_by_side(&batch, |found| judge.classify(&subject(found)))) {
         let said = asked.as_ref().and_then(|asked| asked.said.get(&found.id));
-        let verdict = second(app, &judge, &own, said);
+        let verdict = second(app, &judge, own, said);
         facts.push(fact(found, &verdict, said, now));
         verdicts.push((found.id, verdict));
     }
@@ -61,6 +65,25 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     tx.commit().await?;
     tracing::debug!(judged = batch.len(), "mentions judged");
     Ok(())
+}
+
+/// Does it to each, on as many cores as there are (four at most), and gives what came of it in their order.
+fn side_by_side<T: Sync, R: Send>(items: &[T], done: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from).min(CORES);
+    let share = items.len().div_ceil(cores).max(LEAST_SHARE);
+    let done = &done;
+    std::thread::scope(|scope| {
+        let mut shares = items.chunks(share);
+        let first = shares.next().unwrap_or_default();
+        let others: Vec<_> =
+            shares.map(|share| scope.spawn(move || share.iter().map(done).collect::<Vec<R>>())).collect();
+        let mut all: Vec<R> = first.iter().map(done).collect();
+        for other in others {
+            // A thread ends without its answers only by a panic, which goes on here as it would without threads.
+            all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        all
+    })
 }
 
 fn subject(found: &Mention) -> Subject<'_> {
@@ -91,12 +114,12 @@ async fn ask_outside(app: &App, judge: &Judge, endpoint: &Endpoint, now: Time) -
 }
 
 /// The judgement that stands: our own, with what the other one settled.
-fn second(app: &App, judge: &Judge, own: &Classification, said: Option<&Result<Opinion, Silence>>) -> Classification {
+fn second(app: &App, judge: &Judge, own: Classification, said: Option<&Result<Opinion, Silence>>) -> Classification {
     let model = app.external.as_ref().map_or("", Endpoint::model);
     match said {
-        Some(Ok(said)) => opinion::merged(own, said, model, judge.lexicon().is_protected(said.topic())),
-        Some(Err(silence)) => opinion::alone(own, *silence),
-        None => own.clone(),
+        Some(Ok(said)) => opinion::merged(&own, said, model, judge.lexicon().is_protected(said.topic())),
+        Some(Err(silence)) => opinion::alone(&own, *silence),
+        None => own,
     }
 }
 
@@ -109,4 +132,17 @@ fn fact(found: &Mention, verdict: &Classification, said: Option<&Result<Opinion,
         body["external"] = said.as_ref().map_or_else(|silence| silence.slug(), |_| "answered").into();
     }
     Fact { at: now, actor: verdict.by.clone(), kind: "mention.judged", case: None, mention: Some(found.id), body }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_judged_side_by_side_keeps_its_order() {
+        for posts in [0, 1, LEAST_SHARE, LEAST_SHARE + 1, 500] {
+            let posts: Vec<usize> = (0..posts).collect();
+            assert_eq!(side_by_side(&posts, |post| post * 2), posts.iter().map(|post| post * 2).collect::<Vec<_>>());
+        }
+    }
 }
