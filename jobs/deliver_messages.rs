@@ -17,6 +17,7 @@ use crate::jobs::tell_of_voices::{tell_admins, voice_fell};
 use crate::jobs::write_messages::Ways;
 use crate::jobs::{Job, TIMETABLE_BELL, WEB_BELL};
 use crate::journal::{self, Fact};
+use crate::source::letter::Bounce;
 
 /// How many messages one piece of work has in its hands; all are sent side by side.
 const AT_A_TIME: i64 = 16;
@@ -236,6 +237,22 @@ async fn failed(
     }
     (after.retell, after.again) = (true, true);
     Ok(())
+}
+
+/// A mail server tells that a letter of ours will never arrive: as when the relay had said so at once. What it tells of
+/// no letter that we have sent is left alone.
+///
+/// # Errors
+/// What the database says.
+pub async fn bounced(app: &App, tx: &mut Tx, bounce: &Bounce, now: Time) -> anyhow::Result<Vec<Fact>> {
+    let letter = outbox_store::sent_as(tx, Channel::Email.slug(), &bounce.of).await?;
+    let Some(row) = letter.filter(|_| bounce.is_for_good()) else { return Ok(Vec::new()) };
+    let mut after = After::default();
+    let why = format!("brevet kom tillbaka ({})", bounce.status);
+    failed(app, tx, &row, &why, now, &mut after).await?;
+    Job::RemindStaff.enqueue(tx, now).await?;
+    Job::DeliverMessages.enqueue(tx, now).await?;
+    Ok(after.facts)
 }
 
 async fn send(app: &App, row: &MessageRow) -> Result<chat::Receipt, SendError> {

@@ -24,6 +24,7 @@ pub mod check_accounts;
 pub mod classify_mentions;
 pub mod deliver_messages;
 pub mod edit_messages;
+pub mod hear_mailbox;
 pub mod hear_server;
 pub mod hear_staff;
 pub mod hear_stream;

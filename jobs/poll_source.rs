@@ -9,7 +9,7 @@ use crate::db::Tx;
 use crate::id::SourceId;
 use crate::jobs::keep_posts::{self, From};
 use crate::jobs::watch_over::{self, Planned};
-use crate::jobs::{Job, TIMETABLE_BELL, WEB_BELL};
+use crate::jobs::{Job, TIMETABLE_BELL, WEB_BELL, deliver_messages};
 use crate::journal::{self, Fact};
 use crate::source::health::Verdict;
 use crate::source::store::{Reading, SourceRow};
@@ -68,6 +68,9 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
         new = kept.new;
         facts.extend(kept.facts);
         facts.extend(keep_posts::take_away(&mut tx, from, &row.channel, &poll.gone, now).await?);
+        for bounce in &poll.bounces {
+            facts.extend(deliver_messages::bounced(app, &mut tx, bounce, now).await?);
+        }
         for root in &poll.threads_read {
             channel_store::thread_read(&mut tx, &row.channel, root, now.plus(THREAD_EVERY)).await?;
         }

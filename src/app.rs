@@ -31,7 +31,8 @@ use crate::source::hook::{self, Hook};
 use crate::source::store::{Named, SourceRow};
 use crate::source::watched::{SourceKind, SourceSetting};
 use crate::source::{
-    self, AccountState, BlueskyAccount, Cursor, FeedSource, MastodonSource, Poll, PollError, Sessions, Source, Thread,
+    self, AccountState, BlueskyAccount, Cursor, FeedSource, MailSource, MastodonSource, Poll, PollError, Sessions,
+    Source, Thread,
 };
 
 /// Older calendars and ladders that are taken in, the newest first: decades of yearly changes.
@@ -232,6 +233,7 @@ impl App {
         match &setting.kind {
             SourceKind::Feed => FeedSource::new(client, setting).poll(cursor, now).await,
             SourceKind::Hook(_) => Err(PollError::Refused("till en webbkrok lämnas inlägg, den läses inte".to_owned())),
+            SourceKind::Mail(mailbox) => Box::pin(MailSource::new(client, setting, mailbox).poll(cursor, now)).await,
             SourceKind::BlueskyStream(_) => {
                 Err(PollError::Refused("en ström läses inte på begäran, den läses hela tiden".to_owned()))
             }
@@ -248,6 +250,14 @@ impl App {
                 Box::pin(source.poll(cursor, now)).await
             }
         }
+    }
+
+    /// The mailbox that a source of that key is; nothing when it is none.
+    #[must_use]
+    pub fn mailbox(&self, key: &str) -> Option<MailSource> {
+        let setting = self.setting(key)?;
+        let SourceKind::Mail(mailbox) = &setting.kind else { return None };
+        Some(MailSource::new(Arc::clone(&self.http), setting, mailbox))
     }
 
     /// Opens the stream of a source.

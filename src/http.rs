@@ -8,6 +8,7 @@ mod address;
 mod call;
 mod charset;
 mod pace;
+mod secure;
 mod socket;
 
 use std::error::Error as _;

@@ -62,6 +62,9 @@ pub enum AccountFault {
     Relay,
 }
 
+/// The header that tells our own letters.
+const OURS: &str = "X-Lyhord";
+
 /// The voice by e-mail.
 pub struct Email {
     relay: AsyncSmtpTransport<Tokio1Executor>,
@@ -124,6 +127,8 @@ impl Email {
             .date(date)
             .message_id(Some(format!("<{name}@{domain}>")));
         builder = raw(builder, "Auto-Submitted", "auto-generated");
+        // So that it is known when it comes back to a mailbox that we read.
+        builder = raw(builder, OURS, "1");
         if let Some(case) = message.case() {
             let thread = format!("<arende-{case}@{domain}>");
             builder = builder.in_reply_to(thread.clone()).references(thread);

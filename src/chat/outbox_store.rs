@@ -187,6 +187,18 @@ pub async fn external_id(tx: &mut Tx, message: MessageId) -> sqlx::Result<Option
         .bind(message).fetch_optional(c).await)
 }
 
+/// The message that a service took under this name; nothing when it has been given up since.
+///
+/// # Errors
+/// What the database says.
+pub async fn sent_as(tx: &mut Tx, voice: &str, external_id: &str) -> sqlx::Result<Option<MessageRow>> {
+    on!(tx, c => sqlx::query_as(
+        "select m.id, m.recipient, m.voice, m.address, m.body, m.state, m.created_at, m.attempts, m.kind, m.edits
+         from messages m join receipts r on r.message_id = m.id
+         where r.external_id = $2 and m.voice = $1 and m.state = 'sent' order by m.id desc limit 1")
+        .bind(voice).bind(external_id).fetch_optional(c).await)
+}
+
 /// The last try does not count: the service, or our own pace, asked us to wait before anything was said. What counts as
 /// a try is what may have been said without our knowing.
 ///

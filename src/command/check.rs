@@ -32,6 +32,11 @@ pub async fn run(place: &Place, online: bool) -> anyhow::Result<ExitCode> {
             println!("Webbkroken {}: hemligheten är inte satt, så inget tas emot.", setting.name);
         }
     }
+    for setting in &config.sources {
+        if matches!(&setting.kind, SourceKind::Mail(mailbox) if mailbox.secret.is_none()) {
+            println!("Brevlådan {}: lösenordet är inte satt, så inget läses.", setting.name);
+        }
+    }
     if let Some(external) = &config.external_judge {
         println!("Extern bedömare: {} hos {}, enligt {}.", external.model, external.address, external.dpia);
     }

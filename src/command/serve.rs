@@ -131,6 +131,11 @@ pub async fn parts(
                 jobs::hear_stream::run(app, key.clone())
             }));
         }
+        for key in jobs::hear_mailbox::parts(&app) {
+            tasks.spawn(again("mailbox", Arc::clone(&app), stopped.clone(), move |app| {
+                jobs::hear_mailbox::run(app, key.clone())
+            }));
+        }
         for key in jobs::hear_server::parts(&app) {
             tasks.spawn(again("server", Arc::clone(&app), stopped.clone(), move |app| {
                 jobs::hear_server::run(app, key.clone())

@@ -74,19 +74,9 @@ impl Client {
         let scheme = if dial.url.scheme() == "wss" { "https" } else { "http" };
         let _ = plain.set_scheme(scheme);
         let host = self.checked(&plain, dial.reach)?;
-        let connect = async {
-            let found: Vec<_> = tokio::net::lookup_host(host.clone())
-                .await
-                .map_err(|fault| FetchError::Unreachable(fault.to_string()))?
-                .filter(|address| dial.reach == Reach::Local || (self.judge)(address.ip()))
-                .collect();
-            if found.is_empty() {
-                return Err(FetchError::Refused(host.clone()));
-            }
-            TcpStream::connect(found.as_slice()).await.map_err(|fault| FetchError::Unreachable(fault.to_string()))
-        };
-        let stream =
-            timeout(self.limits.connect, connect).await.unwrap_or(Err(FetchError::TimedOut("the connection")))?;
+        let (name, port) = host.rsplit_once(':').unwrap_or((&host, ""));
+        let port = port.parse().map_err(|_| FetchError::Address(host.clone()))?;
+        let stream = self.reach(name.trim_matches(['[', ']']), port, dial.reach).await?;
         let mut request = dial.url.as_str().into_client_request().map_err(|fault| no_stream(&fault))?;
         let headers = request.headers_mut();
         headers.insert(USER_AGENT, self.agent.clone());

@@ -7,10 +7,11 @@ use url::Url;
 
 use super::account::{Accounts, is_safe};
 use super::hook::{self, Hook};
+use super::mail::{self, Mailbox};
 use crate::settings::{Located, Section};
 
 /// Slugs of the kinds, as the configuration names them.
-pub const KINDS: [&str; 4] = ["feed", "bluesky", "mastodon", "hook"];
+pub const KINDS: [&str; 5] = ["feed", "bluesky", "mastodon", "hook", "mail"];
 
 /// Streams that can stand in for the first one: more are a list that nobody tends.
 const FALLBACKS: usize = 4;
@@ -51,6 +52,8 @@ pub enum SourceKind {
     },
     /// An address of ours that others hand posts in at.
     Hook(Hook),
+    /// A mailbox, over IMAP.
+    Mail(Mailbox),
 }
 
 /// Where a stream of all posts is found.
@@ -73,6 +76,7 @@ impl SourceKind {
             Self::MastodonTags { .. } => "mastodon-tags",
             Self::MastodonAccount { .. } => "mastodon-account",
             Self::Hook(_) => "hook",
+            Self::Mail(_) => "mail",
         }
     }
 
@@ -92,7 +96,7 @@ impl SourceKind {
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         match self {
-            Self::Feed | Self::BlueskyStream(_) | Self::Hook(_) => None,
+            Self::Feed | Self::BlueskyStream(_) | Self::Hook(_) | Self::Mail(_) => None,
             Self::BlueskyAccount { account, .. } | Self::MastodonAccount { account, .. } => Some(account),
             Self::MastodonTags { account, .. } => account.as_deref(),
         }
@@ -155,6 +159,16 @@ pub fn capabilities(slug: &str) -> (&'static str, &'static [&'static str]) {
                 "Tar inte emot det som bara var öppet för några.",
             ],
         ),
+        "mail" => (
+            "Läser brev i en brevlåda utan att röra dem: inget märks som läst, flyttas eller tas bort. Läser direkt när \
+             servern ringer, annars på tid.",
+            &[
+                "Ser inte brev i andra mappar, och inte brev som tas bort innan de läses.",
+                "Sparar inte bilagor, bara deras namn och storlek.",
+                "Läser inte krypterade brev.",
+                "Tar inte upp svar som en maskin skickar av sig själv.",
+            ],
+        ),
         "tips" => (
             "Det som en kollega har sett och klistrat in på sidan Tips.",
             &[
@@ -183,6 +197,11 @@ impl Common<'_> {
             },
             "mastodon" => self.mastodon(),
             "hook" => self.hook(),
+            "mail" => {
+                let address = self.required_address("imaps://mail.ale.se")?;
+                let url = Self::url(&address, &["imaps", "imap"], "a mail server as imaps://mail.ale.se")?;
+                Some((SourceKind::Mail(mail::read(self.section, &url)?), url))
+            }
             _ => {
                 let address = self.required_address("https://")?;
                 let url = Self::url(&address, &["http", "https"], "an address with https://")?;

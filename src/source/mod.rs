@@ -18,7 +18,9 @@ pub mod hook;
 pub mod hook_body;
 pub mod jetstream;
 pub mod kinds;
+pub mod letter;
 mod lines;
+pub mod mail;
 mod markup;
 pub mod mastodon;
 mod mastodon_source;
@@ -38,6 +40,7 @@ use std::time::Duration;
 pub use self::bluesky_account::{BlueskyAccount, Sessions};
 pub use self::feed_source::FeedSource;
 pub use self::kinds::SourceKind;
+pub use self::mail::MailSource;
 pub use self::mastodon_source::MastodonSource;
 
 use crate::clock::Time;
@@ -153,6 +156,8 @@ pub struct Poll {
     pub posts: Vec<Post>,
     /// What is no longer there.
     pub gone: Vec<Gone>,
+    /// Letters of ours that did not arrive, as mail servers tell.
+    pub bounces: Vec<letter::Bounce>,
     /// Watched threads that were asked for, by their root; the rest wait for the next reading.
     pub threads_read: Vec<String>,
     /// Where the next reading begins.

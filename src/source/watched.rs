@@ -64,6 +64,7 @@ fn source(section: &Section, accounts: &Accounts, keys: &mut HashSet<String>) ->
     let channel = match kind {
         "feed" => section.text_or("channel", "rss"),
         "hook" => section.text_or("channel", "webbkrok"),
+        "mail" => section.text_or("channel", "e-post"),
         _ => kind.to_owned(),
     };
     let paused = section.flag_or("paused", false);

@@ -843,6 +843,9 @@ async fn a_message_that_no_longer_says_how_it_is_is_found_and_changed_once() {
         assert_eq!(chat::outbox_store::stale(&mut tx, 9).await.unwrap().len(), 2, "the case has moved");
         assert_eq!(chat::outbox_store::shown(&mut tx, first).await.unwrap().as_deref(), Some("{}"));
         assert_eq!(chat::outbox_store::external_id(&mut tx, first).await.unwrap().as_deref(), Some("tg-1"));
+        let sent = chat::outbox_store::sent_as(&mut tx, "telegram", "tg-1").await.unwrap();
+        assert_eq!(sent.map(|row| row.id), Some(first));
+        assert_eq!(chat::outbox_store::sent_as(&mut tx, "email", "tg-1").await.unwrap(), None);
         chat::outbox_store::put_edit(&mut tx, &stale[0], "{\"n\":1}", NOW).await.unwrap();
         chat::outbox_store::put_edit(&mut tx, &stale[0], "{\"n\":2}", NOW).await.unwrap();
         assert_eq!(chat::outbox_store::shown(&mut tx, first).await.unwrap().as_deref(), Some("{\"n\":2}"));

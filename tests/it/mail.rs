@@ -1,0 +1,226 @@
+//! A mailbox, against the real dovecot: what is read, what is never touched, and what becomes of it; and against a server
+//! that keeps no promise.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lyhord::jobs::hear_mailbox;
+use lyhord::source::Health;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::channels::Stage;
+use crate::dovecot::{Dovecot, PASSWORD, USER};
+use crate::harness::{ENGINES, Engine, at};
+
+const ASKS: &str = "Brunt vatten ur kranen i Nol sedan i morse, vem på Ale kommun kan svara?";
+
+struct PostBox {
+    stage: Stage,
+    _folder: tempfile::TempDir,
+}
+
+impl PostBox {
+    async fn open(engine: Engine, port: u16, more: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, format!("{PASSWORD}\n")).unwrap();
+        let sources = format!(
+            "[[source]]\nkey = \"brev\"\nname = \"Brevlådan\"\nkind = \"mail\"\naddress = \"imap://127.0.0.1:{port}\"\n\
+             local = true\nencrypted = false\nuser = \"{USER}\"\nsecret_file = \"{}\"\ninterval_minutes = 5\n{more}\n",
+            secret.display()
+        );
+        Self { stage: Stage::open(engine, &sources, at(0, 8, 0)).await, _folder: folder }
+    }
+
+    /// Five minutes later.
+    async fn reads(&self) {
+        self.stage.until(self.stage.now().plus(Duration::from_mins(6))).await;
+    }
+
+    async fn texts(&self) -> Vec<String> {
+        let mut tx = self.stage.running.app.db.read().await.unwrap();
+        lyhord::on!(tx, c => sqlx::query_scalar("select body from mentions order by id").fetch_all(c).await).unwrap()
+    }
+}
+
+fn letter(id: &str, subject: &str, more: &str, text: &str) -> String {
+    format!(
+        "From: Eva <eva@example.se>\nTo: tips@ale.example.se\nMessage-ID: <{id}@example.se>\nSubject: {subject}\n{more}\
+         Date: Mon, 23 Nov 2026 07:30:00 +0100\nContent-Type: text/plain; charset=utf-8\n\n{text}\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_becomes_a_case_and_lies_in_the_box_as_it_lay() {
+    for engine in ENGINES {
+        let server = Dovecot::start();
+        server.delivers(&letter("1", "Vatten", "", ASKS));
+        server.delivers(&letter("2", "Katt", "", "Säljer en kattunge i Malmö."));
+        server.delivers(&letter("3", "Borta", "Auto-Submitted: auto-replied\n", "Jag är borta. Ale kommun."));
+        let post = PostBox::open(engine, server.port, "").await;
+        post.reads().await;
+        assert_eq!(post.texts().await, [ASKS], "{}", server.log());
+        assert_eq!(post.stage.number("select count(*) from cases where channel = 'e-post'").await, 1);
+        let row = post.stage.source("brev").await;
+        assert_eq!((row.health.as_str(), row.failures), (Health::Ok.slug(), 0), "{}", row.health_why);
+        // Again, with the same letters and one in the same thread.
+        let reply = "References: <1@example.se>\nIn-Reply-To: <1@example.se>\n";
+        server.delivers(&letter("4", "SV: Vatten", reply, "Nu är det brunt i Alafors också.\n\n> Hej"));
+        post.reads().await;
+        assert_eq!(post.texts().await[1..], ["Nu är det brunt i Alafors också."]);
+        assert_eq!(post.stage.number("select count(*) from cases").await, 1, "it joins its thread");
+        assert_eq!(server.untouched(), 4, "nothing is marked as read, moved or deleted");
+        post.stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_numbers_anew_doubles_nothing_and_loses_nothing() {
+    for engine in ENGINES {
+        let server = Dovecot::start();
+        let many = 60; // more than one reading takes
+        for n in 0..many {
+            server.delivers(&letter(&format!("n{n}"), "Nol", "", &format!("{ASKS} Hus nummer {n} av flera i Nol.")));
+        }
+        let post = PostBox::open(engine, server.port, "").await;
+        post.reads().await;
+        post.reads().await;
+        assert_eq!(post.stage.number("select count(*) from mentions").await, many);
+        server.numbers_anew();
+        server.delivers(&letter("ny", "Nol", "", "Nytt brev till Ale kommun om gropen i Surte."));
+        for _ in 0..3 {
+            post.reads().await;
+        }
+        assert_eq!(post.stage.number("select count(*) from mentions").await, many + 1);
+        assert_eq!(post.stage.number("select count(distinct native_id) from mentions").await, many + 1);
+        post.stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_box_that_is_ours_every_letter_is_seen_by_a_person() {
+    for engine in ENGINES {
+        let server = Dovecot::start();
+        server.delivers(&letter("1", "Hej", "", "När öppnar ni på lördag?"));
+        let post = PostBox::open(engine, server.port, "takes = \"everything\"").await;
+        post.reads().await;
+        assert_eq!(post.texts().await, ["När öppnar ni på lördag?"]);
+        assert_eq!(post.stage.number("select count(*) from cases").await, 1, "it is not judged away");
+        post.stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_server_rings_and_the_letter_is_read_at_once() {
+    let server = Dovecot::start();
+    let post = PostBox::open(Engine::Sqlite, server.port, "interval_minutes = 1440").await;
+    post.reads().await;
+    let app = Arc::clone(&post.stage.running.app);
+    assert_eq!(hear_mailbox::parts(&app), ["brev"]);
+    let listener = tokio::spawn(hear_mailbox::run(app, "brev".to_owned()));
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    server.delivers(&letter("1", "Vatten", "", ASKS));
+    let begun = Instant::now();
+    while post.texts().await.is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(45), "nobody rang: {}", server.log());
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        post.stage.until(post.stage.now().plus(Duration::from_millis(50))).await;
+    }
+    listener.abort();
+    let _ = listener.await;
+    post.stage.ends_whole().await;
+}
+
+/// A server that says what it is told to: each line of ours is met by the next answer, in which `TAG` is our tag.
+async fn scripted(answers: &'static [&'static str]) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((line, _)) = listener.accept().await {
+            tokio::spawn(converse(line, answers));
+        }
+    });
+    port
+}
+
+async fn converse(line: TcpStream, answers: &[&str]) {
+    let (read, mut write) = line.into_split();
+    let mut lines = BufReader::new(read).lines();
+    let mut answers = answers.iter();
+    let Some(greeting) = answers.next() else { return };
+    if write.write_all(greeting.as_bytes()).await.is_err() {
+        return;
+    }
+    while let Ok(Some(asked)) = lines.next_line().await {
+        let tag = asked.split(' ').next().unwrap_or_default();
+        let Some(answer) = answers.next() else { return };
+        if write.write_all(answer.replace("TAG", tag).as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+const HELLO: &str = "* OK hej\r\n";
+const IN: &str = "TAG OK in\r\n";
+const OPEN: &str = "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 3] ok\r\nTAG OK [READ-ONLY] ok\r\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_fault_of_a_server_is_said_in_words_and_loses_nothing() {
+    let told: [(&[&str], Health, &str); 9] = [
+        (&[HELLO, "TAG NO [AUTHENTICATIONFAILED] no\r\n"], Health::Dead, "lösenordet"),
+        (&[HELLO, "TAG NO [UNAVAILABLE] later\r\n"], Health::Degraded, ""),
+        (&[HELLO, IN, "TAG NO no such mailbox\r\n"], Health::Blind, "mappen INBOX finns inte"),
+        (&["* BYE too many connections\r\n"], Health::Degraded, ""),
+        (&["HTTP/1.1 400 Bad Request\r\n\r\n"], Health::Degraded, ""),
+        (&[""], Health::Degraded, ""),
+        (&[HELLO, IN, OPEN, "* SEARCH 1\r\n"], Health::Degraded, ""),
+        (
+            &[
+                HELLO,
+                IN,
+                OPEN,
+                "* SEARCH 1 1 2\r\nTAG OK\r\n",
+                "* 1 FETCH (UID 1 RFC822.SIZE 40)\r\nTAG OK\r\n",
+                "* 1 FETCH (UID 1 BODY[]<0> {400}\r\nFrom",
+            ],
+            Health::Degraded,
+            "",
+        ),
+        (&[HELLO, IN, OPEN, "* SEARCH 1\r\nTAG OK\r\n", "garbage {x\r\n"], Health::Degraded, ""),
+    ];
+    for (script, health, word) in told {
+        // A test server that has said all it has to say hangs up.
+        let port = scripted(script).await;
+        let post = PostBox::open(Engine::Sqlite, port, "idle = false").await;
+        post.reads().await;
+        let row = post.stage.source("brev").await;
+        assert!(row.failures > 0, "{script:?}");
+        assert_eq!(Health::from_slug(&row.health), health, "{script:?}: {}", row.health_why);
+        assert!(row.health_why.contains(word), "{script:?}: {}", row.health_why);
+        assert!(!row.health_why.contains(PASSWORD), "{}", row.health_why);
+        assert_eq!(row.cursor, "null", "{script:?}: where we stopped is where we stopped");
+        post.stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_read_before_the_line_broke_is_kept_and_the_rest_comes_next_time() {
+    const ONE: &str = "* 1 FETCH (UID 1 BODY[]<0> {88}\r\nMessage-ID: <1@x>\r\nSubject: Hej\r\n\r\nVatten i Nol, Ale kommun, brunt vatten i Nol i dag?\r\n)\r\nTAG OK\r\n";
+    let port = scripted(&[
+        HELLO,
+        IN,
+        OPEN,
+        "* SEARCH 2 1\r\nTAG OK\r\n",
+        "* 1 FETCH (UID 1 RFC822.SIZE 88)\r\nTAG OK\r\n",
+        ONE,
+    ])
+    .await;
+    let post = PostBox::open(Engine::Sqlite, port, "idle = false").await;
+    post.reads().await;
+    let row = post.stage.source("brev").await;
+    assert_eq!(post.stage.number("select count(*) from mentions").await, 1, "{}", row.health_why);
+    assert_eq!(row.cursor, r#"{"uid":1,"validity":7}"#);
+    assert!(row.health_why.contains("resten läses nästa gång"), "{}", row.health_why);
+    post.stage.ends_whole().await;
+}
