@@ -27,7 +27,7 @@ const RANKS: [&[&str]; 18] = [
 ];
 
 /// Files of the rooms that may wait, ask or store: adapters. Every other file of a room is pure.
-const ADAPTERS: [&str; 22] = [
+const ADAPTERS: [&str; 23] = [
     "store.rs",
     "telegram.rs",
     "terminal.rs",
@@ -42,6 +42,7 @@ const ADAPTERS: [&str; 22] = [
     "feed_source.rs",
     "bluesky_account.rs",
     "mastodon_source.rs",
+    "source/mail.rs",
     "external.rs",
     "acts.rs",
     "response/press.rs",

@@ -11,8 +11,8 @@ mod contract_hand;
 #[allow(clippy::large_futures, reason = "a journey is one future, and a test has room for it")]
 mod coordination;
 mod desk;
-mod due_vectors;
 mod dovecot;
+mod due_vectors;
 mod external_judge;
 mod fake_bluesky;
 mod fake_feed;
