@@ -138,7 +138,7 @@ fn note_the_rest(message: &Message<'_>, cut_from: Option<u32>, text: &mut String
 /// A name for a letter that has none: the same letter gets the same name, wherever in the box it lies.
 fn made_name(message: &Message<'_>, text: &str) -> String {
     let mut hasher = Sha256::new();
-    hasher.update(message.date().map(|date| date.to_timestamp()).unwrap_or_default().to_be_bytes());
+    hasher.update(message.date().map(mail_parser::DateTime::to_timestamp).unwrap_or_default().to_be_bytes());
     for part in [message.subject().unwrap_or_default(), text] {
         hasher.update(part.len().to_be_bytes());
         hasher.update(part.as_bytes());

@@ -247,6 +247,10 @@ impl MailSource {
         // `n:*` names the last letter even when it is before n.
         let mut uids: Vec<u32> = found.into_iter().filter(|uid| *uid > progress.place.uid).collect();
         uids.sort_unstable();
+        if uids.is_empty() {
+            // An answer that never came reads as an empty one.
+            step(session.noop()).await?;
+        }
         if known.is_none() && uids.is_empty() {
             // Nothing in two weeks: all that comes from now on is new.
             progress.place.uid = folder.uid_next.unwrap_or(1).saturating_sub(1);
@@ -260,6 +264,10 @@ impl MailSource {
                 break;
             }
             let letter = self.fetch(&mut session, uid).await?;
+            if letter.is_none() {
+                // It has gone, or the line has: only in the first case do we go on.
+                step(session.noop()).await?;
+            }
             bytes += letter.as_ref().map_or(0, Vec::len);
             if let Some(letter) = letter {
                 let whole = sizes.iter().find(|(at, _)| *at == uid).map(|(_, size)| *size);

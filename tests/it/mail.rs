@@ -27,7 +27,7 @@ impl PostBox {
         std::fs::write(&secret, format!("{PASSWORD}\n")).unwrap();
         let sources = format!(
             "[[source]]\nkey = \"brev\"\nname = \"Brevlådan\"\nkind = \"mail\"\naddress = \"imap://127.0.0.1:{port}\"\n\
-             local = true\nencrypted = false\nuser = \"{USER}\"\nsecret_file = \"{}\"\ninterval_minutes = 5\n{more}\n",
+             local = true\nencrypted = false\nuser = \"{USER}\"\nsecret_file = \"{}\"\n{more}\n",
             secret.display()
         );
         Self { stage: Stage::open(engine, &sources, at(0, 8, 0)).await, _folder: folder }
@@ -168,7 +168,7 @@ const OPEN: &str = "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 3] ok
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_a_server_is_said_in_words_and_loses_nothing() {
     let told: [(&[&str], Health, &str); 9] = [
-        (&[HELLO, "TAG NO [AUTHENTICATIONFAILED] no\r\n"], Health::Dead, "lösenordet"),
+        (&[HELLO, "TAG NO [AUTHENTICATIONFAILED] no\r\n"], Health::Blind, "lösenordet"),
         (&[HELLO, "TAG NO [UNAVAILABLE] later\r\n"], Health::Degraded, ""),
         (&[HELLO, IN, "TAG NO no such mailbox\r\n"], Health::Blind, "mappen INBOX finns inte"),
         (&["* BYE too many connections\r\n"], Health::Degraded, ""),
@@ -191,8 +191,8 @@ async fn every_fault_of_a_server_is_said_in_words_and_loses_nothing() {
     ];
     for (script, health, word) in told {
         // A test server that has said all it has to say hangs up.
-        let port = scripted(script).await;
-        let post = PostBox::open(Engine::Sqlite, port, "idle = false").await;
+        let server = scripted(script).await;
+        let post = PostBox::open(Engine::Sqlite, server, "idle = false").await;
         post.reads().await;
         let row = post.stage.source("brev").await;
         assert!(row.failures > 0, "{script:?}");
@@ -207,7 +207,7 @@ async fn every_fault_of_a_server_is_said_in_words_and_loses_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_read_before_the_line_broke_is_kept_and_the_rest_comes_next_time() {
     const ONE: &str = "* 1 FETCH (UID 1 BODY[]<0> {88}\r\nMessage-ID: <1@x>\r\nSubject: Hej\r\n\r\nVatten i Nol, Ale kommun, brunt vatten i Nol i dag?\r\n)\r\nTAG OK\r\n";
-    let port = scripted(&[
+    let server = scripted(&[
         HELLO,
         IN,
         OPEN,
@@ -216,7 +216,7 @@ async fn what_was_read_before_the_line_broke_is_kept_and_the_rest_comes_next_tim
         ONE,
     ])
     .await;
-    let post = PostBox::open(Engine::Sqlite, port, "idle = false").await;
+    let post = PostBox::open(Engine::Sqlite, server, "idle = false").await;
     post.reads().await;
     let row = post.stage.source("brev").await;
     assert_eq!(post.stage.number("select count(*) from mentions").await, 1, "{}", row.health_why);
