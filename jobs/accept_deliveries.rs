@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::Tx;
+use crate::hex::hex;
 use crate::id::DeliveryId;
 use crate::jobs::watch_over::{self, Planned};
 use crate::jobs::{Job, WEB_BELL, keep_posts, poll_source};
@@ -220,15 +221,6 @@ async fn gather(body: Body) -> Result<Bytes, Refusal> {
         }
     }
     if came > BODY_MAX { Err(Refusal::TooLarge) } else { Ok(whole.into()) }
-}
-
-/// Bytes as hex digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Writes down again and again that the addresses are open, and how each is. Runs where the pages are served.

@@ -4,6 +4,7 @@
 
 use crate::app::App;
 use crate::case;
+use crate::case::Threat;
 use crate::case::store::CaseRow;
 use crate::chat::button::{Became, Standing};
 use crate::chat::choice::Way;
@@ -63,7 +64,7 @@ async fn look_at(app: &App, tx: &mut Tx, message: &MessageRow, now: Time) -> any
     let Some(shown) = outbox_store::shown(tx, message.id).await? else { return Ok(()) };
     let shown: Option<Message> = serde_json::from_str(&shown).ok();
     let new = match open.as_slice() {
-        [row] => {
+        [row] if row.closed_at.is_none() => {
             let kept = shown.as_ref().filter(|shown| shown.case() == Some(row.id) && !shown.buttons().is_empty());
             let acts = match kept {
                 Some(shown) => shown.buttons().iter().map(|button| (button.act, button.nonce.clone())).collect(),
@@ -90,11 +91,33 @@ async fn as_it_is(tx: &mut Tx, message: &MessageRow) -> sqlx::Result<(Vec<CaseRo
     let (mut open, mut became) = (Vec::new(), Vec::new());
     for told in outbox_store::told(tx, message.id).await?.into_iter().take(CASES) {
         let Some(row) = case::store::find(tx, told.case_id).await? else { continue };
-        match Standing::of(&row).became(&message.recipient, told.round, told.newest > message.id) {
+        let what = Standing::of(&row).became(&message.recipient, told.round, told.newest > message.id);
+        let threat = row.threat.as_deref().and_then(Threat::from_slug).filter(|_| told.follows);
+        match unless_followed(what, threat) {
             None => open.push(row),
             Some(what) => became.push((row.id, what)),
         }
     }
     open.sort_by_key(|row| (row.due_at, row.id));
     Ok((open, became))
+}
+
+/// A threat that is to be followed up waits for that, although its case has been answered.
+fn unless_followed(became: Option<Became>, followed: Option<Threat>) -> Option<Became> {
+    let waits = became == Some(Became::Closed) && followed.is_some_and(Threat::is_under_way);
+    became.filter(|_| !waits)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threat_that_is_to_be_followed_up_is_not_over_when_its_case_is_answered() {
+        let closed = Some(Became::Closed);
+        assert_eq!(unless_followed(closed, Some(Threat::Supported)), None, "it waits");
+        assert_eq!(unless_followed(closed, Some(Threat::FollowedMonth)), closed, "all is done");
+        assert_eq!(unless_followed(closed, None), closed, "a message that told of something else");
+        assert_eq!(unless_followed(None, Some(Threat::Supported)), None);
+    }
 }

@@ -9,13 +9,10 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::jobs::TIMETABLE_BELL;
+use crate::jobs::turn::{self, ASK_AGAIN};
 use crate::source::kinds::SourceKind;
 use crate::source::{self, MailSource, channel_store};
 
-/// How long (real) one process has the bell; with [`ASK_AGAIN`] less than a minute.
-const TURN: Duration = Duration::from_secs(40);
-/// How often (real) one who does not have the turn asks for it.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// How often (real) the turn is renewed.
 const RENEW: Duration = Duration::from_secs(8);
 /// A burst of letters becomes one reading (real).
@@ -38,10 +35,10 @@ pub fn parts(app: &App) -> Vec<String> {
 /// When the database does not answer; the caller begins again.
 pub async fn run(app: Arc<App>, key: String) -> anyhow::Result<()> {
     let Some(source) = app.mailbox(&key) else { return std::future::pending().await };
-    let lease = format!("stream:{key}");
+    let lease = turn::lease_of(&key);
     let mut failures = 0_u32;
     loop {
-        if !has_turn(&app, &lease).await? {
+        if !turn::is_ours(&app, &lease).await? {
             tokio::time::sleep(ASK_AGAIN).await;
             continue;
         }
@@ -67,20 +64,12 @@ async fn listen(app: &App, source: &MailSource, key: &str, lease: &str) -> anyho
                 read_now(app, key).await?;
             }
             _ = renew.tick() => {
-                if !has_turn(app, lease).await? {
+                if !turn::is_ours(app, lease).await? {
                     return Ok(None);
                 }
             }
         }
     }
-}
-
-async fn has_turn(app: &App, lease: &str) -> sqlx::Result<bool> {
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    let mine = source::store::lease(&mut tx, lease, &app.holder, now, now.plus(app.clock.told(TURN))).await?;
-    tx.commit().await?;
-    Ok(mine)
 }
 
 async fn read_now(app: &App, key: &str) -> sqlx::Result<()> {

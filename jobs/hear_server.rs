@@ -12,6 +12,7 @@ use url::Url;
 use crate::app::App;
 use crate::http::{DialError, Frame};
 use crate::jobs::keep_posts::{self, From};
+use crate::jobs::turn::{self, ASK_AGAIN};
 use crate::jobs::{TIMETABLE_BELL, WEB_BELL};
 use crate::journal;
 use crate::source::kinds::SourceKind;
@@ -19,10 +20,6 @@ use crate::source::mastodon::{self, Status, ThreadNames};
 use crate::source::watched::SourceSetting;
 use crate::source::{self, Gone, Name, Post, channel_store};
 
-/// How long (real) one process has the stream; with [`ASK_AGAIN`] less than a minute.
-const TURN: Duration = Duration::from_secs(40);
-/// How often (real) one who does not have the turn asks for it.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// How often (real) the turn is renewed, and a burst of announcements becomes one reading.
 const BEAT: Duration = Duration::from_secs(2);
 /// Beats from one renewal to the next.
@@ -46,12 +43,12 @@ pub fn parts(app: &App) -> Vec<String> {
 /// When the database does not answer; the caller begins again.
 pub async fn run(app: Arc<App>, key: String) -> anyhow::Result<()> {
     let Some(setting) = app.setting(&key).cloned() else { return std::future::pending().await };
-    let lease = format!("stream:{key}");
+    let lease = turn::lease_of(&key);
     let mut failures = 0_u32;
     loop {
         let now = app.clock.now();
         let mut tx = app.db.write().await?;
-        let mine = source::store::lease(&mut tx, &lease, &app.holder, now, now.plus(app.clock.told(TURN))).await?;
+        let mine = turn::renewed(&app, &mut tx, &lease, now).await?;
         let row = source::store::by_key(&mut tx, &key).await?;
         tx.commit().await?;
         let Some(row) = row.filter(|_| mine) else {
@@ -171,7 +168,7 @@ impl Ear<'_> {
         let app = self.app;
         let now = app.clock.now();
         let mut tx = app.db.write().await?;
-        if !source::store::lease(&mut tx, self.lease, &app.holder, now, now.plus(app.clock.told(TURN))).await? {
+        if !turn::renewed(app, &mut tx, self.lease, now).await? {
             return Ok(false);
         }
         let from = From { source: self.id, key: &self.setting.key, imported: false };
@@ -205,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dead_listener_is_replaced_within_a_minute() {
-        assert!(TURN + ASK_AGAIN < Duration::from_mins(1) && BEAT * RENEW * 3 < TURN);
+    fn the_turn_is_renewed_long_before_it_ends() {
+        assert!(BEAT * RENEW * 3 < turn::TURN);
     }
 }

@@ -16,6 +16,7 @@ use crate::db::Tx;
 use crate::http::{DialError, Frame, Socket};
 use crate::jobs::keep_posts::{self, From};
 use crate::jobs::poll_source::turned;
+use crate::jobs::turn::{self, ASK_AGAIN};
 use crate::jobs::watch_over::{self, Planned};
 use crate::jobs::{Job, WEB_BELL};
 use crate::journal;
@@ -31,10 +32,6 @@ use crate::source::store::SourceRow;
 use crate::source::watched::SourceSetting;
 use crate::source::{self, Gone, Health, Name, Poll, PollError, Post};
 
-/// How long (real) one process has a stream: with [`ASK_AGAIN`] less than a minute after a kill.
-const TURN: Duration = Duration::from_secs(40);
-/// How often (real) one who does not have the turn asks for it.
-const ASK_AGAIN: Duration = Duration::from_secs(10);
 /// What was heard is written down so soon (real) after it was heard …
 const SOON: Duration = Duration::from_millis(500);
 /// … and that nothing was heard at least so often (real), with the turn renewed.
@@ -71,10 +68,10 @@ pub fn parts(app: &App) -> Vec<String> {
 pub async fn run(app: Arc<App>, key: String) -> anyhow::Result<()> {
     let Some(setting) = app.setting(&key).cloned() else { return std::future::pending().await };
     let SourceKind::BlueskyStream(stream) = setting.kind.clone() else { return std::future::pending().await };
-    let lease = lease_of(&key);
+    let lease = turn::lease_of(&key);
     let mut tries = Tries::default();
     loop {
-        if !has_turn(&app, &lease).await? {
+        if !turn::is_ours(&app, &lease).await? {
             tokio::time::sleep(ASK_AGAIN).await;
             continue;
         }
@@ -94,33 +91,9 @@ pub async fn run(app: Arc<App>, key: String) -> anyhow::Result<()> {
     }
 }
 
-/// Lets go of every stream that this process has, so that another need not wait.
-///
-/// # Errors
-/// What the database says.
-pub async fn let_go(app: &App) -> sqlx::Result<()> {
-    let mut tx = app.db.write().await?;
-    for key in parts(app) {
-        channel_store::release(&mut tx, &lease_of(&key), &app.holder).await?;
-    }
-    tx.commit().await
-}
-
-fn lease_of(key: &str) -> String {
-    format!("stream:{key}")
-}
-
 /// One second, doubled for each try in vain, at most a minute.
 fn pause(failures: u32) -> Duration {
     Duration::from_secs(1_u64 << failures.saturating_sub(1).min(6)).min(PAUSE_MAX)
-}
-
-async fn has_turn(app: &App, lease: &str) -> sqlx::Result<bool> {
-    let now = app.clock.now();
-    let mut tx = app.db.write().await?;
-    let mine = source::store::lease(&mut tx, lease, &app.holder, now, now.plus(app.clock.told(TURN))).await?;
-    tx.commit().await?;
-    Ok(mine)
 }
 
 async fn row_of(app: &App, key: &str) -> sqlx::Result<Option<SourceRow>> {
@@ -362,7 +335,7 @@ impl Listener<'_> {
             *place = new;
         }
         let mut tx = app.db.write().await?;
-        if !source::store::lease(&mut tx, self.lease, &app.holder, now, now.plus(app.clock.told(TURN))).await? {
+        if !turn::renewed(app, &mut tx, self.lease, now).await? {
             return Ok(false);
         }
         let from = From { source: row.id, key: &row.key, imported: false };
@@ -513,11 +486,11 @@ fn decompress(decoder: &mut Option<FrameDecoder>, bytes: &[u8]) -> Option<Vec<u8
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::turn::TURN;
 
     #[test]
-    fn a_dead_listener_is_replaced_within_a_minute() {
-        assert!(TURN + ASK_AGAIN < Duration::from_mins(1));
-        assert!(AT_LEAST * 3 < TURN, "the turn is renewed long before it ends");
+    fn the_turn_is_renewed_long_before_it_ends() {
+        assert!(AT_LEAST * 3 < TURN);
     }
 
     #[test]

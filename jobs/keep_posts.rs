@@ -113,6 +113,7 @@ fn heard(app: &App, key: &str, post: &Post, site: &str) -> Option<(Hearing, bool
     if post.to_us && !own {
         hearing.relevance = Relevance::Yes;
         hearing.score = 1.0;
+        hearing.handed_in = post.handed_in;
         hearing.because.insert(0, TO_US.to_owned());
     }
     (hearing.relevance != Relevance::No || own).then_some((hearing, own))

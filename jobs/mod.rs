@@ -43,6 +43,7 @@ pub mod sweep;
 pub mod take_deliveries;
 pub mod tell_follow_ups;
 pub mod tell_of_voices;
+pub mod turn;
 pub mod warn_keepers;
 pub mod watch_over;
 pub mod write_messages;

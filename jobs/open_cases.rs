@@ -53,9 +53,10 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
             facts.push(Fact { mention: Some(found.id), ..Fact::of_case(now, "case.resumed", row.id, resumed) });
             continue;
         }
+        let hearing = serde_json::from_str::<Hearing>(&found.hearing).ok();
         let mut opening = case::opening(&verdict, Author::Somebody, &app.config.other_topics);
-        if !opening.opens() && found.channel == tip::CHANNEL {
-            // A colleague says that it is for us: the judge may doubt it, but not drop it.
+        if !opening.opens() && hearing.as_ref().is_some_and(|hearing| hearing.handed_in) {
+            // It was handed in as ours: the judge may doubt it, but not drop it.
             opening = Opening::Triage;
         }
         if !opening.opens() {
@@ -69,6 +70,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
             continue;
         }
         let mut new = new_case(app, judged, &verdict, opening);
+        new.place = hearing.and_then(|hearing| hearing.places.into_iter().next());
         new.restricted |= found.channel == tip::CHANNEL && tip_store::tells_of_crime(&mut tx, found.id).await?;
         let case = case::store::open(&mut tx, &new, now).await?;
         opened.unfiled.push((case, found.id, &found.body));
@@ -152,7 +154,7 @@ fn new_case<'a>(app: &'a App, judged: &'a Judged, verdict: &'a Classification, o
         intent: verdict.intent.slug(),
         sentiment: verdict.sentiment.slug(),
         urgency: verdict.urgency.slug(),
-        place: place_of(&found.hearing),
+        place: None,
         protected: topic.is_some_and(|topic| topic.protected)
             || flagged(Flag::ProtectedTopic)
             || flagged(Flag::SelfHarm),
@@ -161,11 +163,6 @@ fn new_case<'a>(app: &'a App, judged: &'a Judged, verdict: &'a Classification, o
         arrived_at: found.authored_at.min(found.seen_at),
         imported: found.imported,
     }
-}
-
-fn place_of(hearing: &str) -> Option<String> {
-    let hearing: Hearing = serde_json::from_str(hearing).ok()?;
-    hearing.places.into_iter().next()
 }
 
 fn first_letters(text: &str) -> &str {

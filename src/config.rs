@@ -15,9 +15,9 @@ use crate::case::ResponseTimes;
 use crate::chat::{self, settings::ChatSettings};
 use crate::classification::lexicon::Lexicon;
 use crate::classification::opinion::External;
-use crate::hidden::Hidden;
 use crate::mention::words::{self, Words};
 use crate::reminder::{Ladder, Ladders, Rhythm};
+use crate::secret::Secret;
 use crate::settings::{self, Problem, Problems, Section};
 use crate::source::account::{self, Accounts};
 use crate::source::watched::{self, SourceSetting};
@@ -38,7 +38,7 @@ pub struct Config {
     /// Where staff reach Lyhörd; links lead there.
     pub base_url: Url,
     /// `sqlite:…` or `postgres://…`.
-    pub database: Hidden,
+    pub database: Secret,
     /// The most connections to `PostgreSQL`.
     pub connections: u32,
     /// Address and port that the web listens on.
@@ -46,7 +46,7 @@ pub struct Config {
     /// True when a proxy in front tells the caller's address and scheme.
     pub trusted_proxy: bool,
     /// Who may read `/metrics` from elsewhere than this machine; from `LYHORD_METRICS_TOKEN`.
-    pub metrics_token: Option<Hidden>,
+    pub metrics_token: Option<Secret>,
     /// How log lines are written.
     pub log: LogForm,
     /// The least serious lines that are written.
@@ -95,7 +95,7 @@ pub struct Retention {
 #[derive(Debug, Clone, Default)]
 pub struct Overrides {
     /// The database's address.
-    pub database: Option<Hidden>,
+    pub database: Option<Secret>,
     /// Where the pages are served.
     pub listen: Option<String>,
 }
@@ -166,7 +166,7 @@ fn parse(
         connections: bounded(storage.as_ref(), "connections", 4..=200, 12),
         listen: overriding(overrides.listen.as_deref(), web.as_ref(), "listen", DEFAULT_LISTEN),
         trusted_proxy: web.as_ref().is_some_and(|section| section.flag_or("trusted_proxy", false)),
-        metrics_token: std::env::var("LYHORD_METRICS_TOKEN").ok().filter(|token| !token.is_empty()).map(Hidden::from),
+        metrics_token: std::env::var("LYHORD_METRICS_TOKEN").ok().filter(|token| !token.is_empty()).map(Secret::from),
         log: match log.as_ref().map_or("text", |section| section.choice("form", &["text", "json"])) {
             "json" => LogForm::Json,
             _ => LogForm::Text,

@@ -3,13 +3,12 @@
 //! An entry holds ids, codes and times, never the words of a post or the name of a citizen, so that it can be kept
 //! when the post is purged. Whoever changes or removes a line breaks the chain, and `lyhord journal verify` says where.
 
-use std::fmt::Write as _;
-
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::clock::Time;
 use crate::db::{Engine, Tx};
+use crate::hex::hex;
 use crate::id::{CaseId, MentionId};
 use crate::on;
 
@@ -147,11 +146,7 @@ fn link(
         hasher.update(field.len().to_be_bytes());
         hasher.update(field.as_bytes());
     }
-    hasher.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a text in memory cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&hasher.finalize())
 }
 
 /// What a walk along the chain found.

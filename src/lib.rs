@@ -8,11 +8,12 @@
 pub mod calendar;
 pub mod clock;
 pub mod db;
-pub mod hidden;
+pub mod hex;
 pub mod http;
 pub mod id;
 pub mod journal;
 pub mod queue;
+pub mod secret;
 pub mod settings;
 pub mod telemetry;
 

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use crate::classification::{Flag, Intent, Urgency};
 use crate::clock::Time;
-use crate::hidden::Hidden;
+use crate::secret::Secret;
 
 pub mod absence;
 pub mod answer;
@@ -218,7 +218,7 @@ pub struct Staff {
     /// Chat channels in the order she wants to be reached; empty is the municipality's own order.
     pub voices: Vec<String>,
     /// Address of an iCal feed with her absences.
-    pub absence_feed: Option<Hidden>,
+    pub absence_feed: Option<Secret>,
     /// When she has what can wait summed up: `08:15` each working day, or `monday 09:00`; each message at once when not.
     pub digest: Option<String>,
     /// Which events of that feed mean that she is away.

@@ -13,7 +13,7 @@ use super::route::{Conditions, MAX_DEPTH, Node};
 use super::spokesperson::Spokesperson;
 use super::{Board, Department, Function, Lane, Organisation, Period, Role, Rules, Staff, Topic, Unit, start_of};
 use crate::classification::{Intent, Urgency};
-use crate::hidden::Hidden;
+use crate::secret::Secret;
 use crate::settings::{Located, Place, Section};
 
 /// Names that are used in one place and must be declared in another.
@@ -283,7 +283,7 @@ fn person(section: &Section, references: &mut References) -> Staff {
 }
 
 /// The feed's address. Only https: it says when somebody is away from home.
-fn feed(section: &Section) -> Option<Hidden> {
+fn feed(section: &Section) -> Option<Secret> {
     let found = section.located_optional("absence_feed")?;
     if !found.text.starts_with("https://") {
         found.place.report("`absence_feed` must begin with https://");

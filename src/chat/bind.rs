@@ -3,13 +3,14 @@
 //! The code is 40 random bits in eight characters that cannot be mistaken for each other. Only its keyed hash is
 //! kept, for a quarter of an hour, and an address that guesses is stopped long before it gets anywhere.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use crate::clock::Time;
+use crate::hex::hex;
 
 /// Letters and digits without 0, 1, I and O; 32 of them, five bits each.
 const ALPHABET: &[u8; 32] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
@@ -82,11 +83,7 @@ pub(super) fn keyed_hex(key: &[u8], said: &[u8]) -> String {
     // A key of any length is a valid HMAC key; the type cannot say so.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return String::new() };
     mac.update(said);
-    let mut hex = String::with_capacity(64);
-    for byte in mac.finalize().into_bytes() {
-        let _ = write!(hex, "{byte:02x}");
-    }
-    hex
+    hex(&mac.finalize().into_bytes())
 }
 
 /// What is remembered of a code that was shown.

@@ -137,6 +137,8 @@ pub struct Told {
     pub round: i64,
     /// The newest message that told the same person of the same case.
     pub newest: MessageId,
+    /// That it is to be followed up, also when it has been answered.
+    pub follows: bool,
 }
 
 /// The cases that a message told of, once each.
@@ -146,7 +148,8 @@ pub struct Told {
 pub async fn told(tx: &mut Tx, message: MessageId) -> sqlx::Result<Vec<Told>> {
     on!(tx, c => sqlx::query_as(
         "select r.case_id, max(r.round) as round,
-           (select max(n.message_id) from reminders n where n.case_id = r.case_id and n.recipient = r.recipient) as newest
+           (select max(n.message_id) from reminders n where n.case_id = r.case_id and n.recipient = r.recipient) as newest,
+           max(case when r.stage like 'follow-%' then 1 else 0 end) = 1 as follows
          from reminders r where r.message_id = $1 group by r.case_id, r.recipient order by r.case_id")
         .bind(message).fetch_all(c).await)
 }

@@ -1,55 +1,18 @@
-//! What all voices that speak HTTP share: one bounded client, secrets that do not show, and what a status means.
+//! What all voices that speak HTTP share: one bounded client, and what a status means.
 
-use std::fmt;
 use std::time::Duration;
 
 use reqwest::StatusCode;
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 use super::SendError;
+pub use crate::secret::Secret;
 
 /// The longest wait that a service may ask of us; more is a fault of theirs, and the outbox asks again anyway.
 const RETRY_MAX: Duration = Duration::from_hours(24);
 
 /// The most that we read of a service's answer: receipts are a few hundred bytes.
 pub const ANSWER_MAX: usize = 256 * 1024;
-
-/// A token or password. It shows in no log, debug print or error.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes the secret, without the line break that files end with.
-    #[must_use]
-    pub fn new(secret: &str) -> Self {
-        Self(secret.trim().to_owned())
-    }
-
-    /// The secret itself, for the one place that sends or compares it.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-
-    /// True when `said` is the secret; takes as long whatever it is.
-    #[must_use]
-    pub fn is(&self, said: &str) -> bool {
-        use subtle::ConstantTimeEq as _;
-        !self.0.is_empty() && bool::from(self.0.as_bytes().ct_eq(said.as_bytes()))
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_empty() { "Secret(empty)" } else { "Secret(…)" })
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
 
 /// A client that follows no redirect (a bearer token must not wander) and gives up after `timeout`.
 ///
@@ -176,15 +139,6 @@ mod tests {
             retry_after: wait_s.map(Duration::from_secs),
             body: serde_json::Value::Null,
         }
-    }
-
-    #[test]
-    fn a_secret_does_not_show() {
-        let secret = Secret::new("s3cret\n");
-        assert_eq!(format!("{secret} {secret:?}"), "… Secret(…)");
-        assert!(secret.is("s3cret"));
-        assert!(!secret.is("s3cre"));
-        assert!(!Secret::default().is(""), "no secret lets nobody in");
     }
 
     #[test]

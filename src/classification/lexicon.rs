@@ -5,6 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use sha2::{Digest, Sha256};
 
 use super::normal::{Kind, Normal, normalise};
+use crate::hex::hex;
 use crate::settings::{Problems, Section};
 
 /// Patterns in one lexicon; far above what a person can keep in order, far below what would be slow to build.
@@ -201,7 +202,7 @@ impl Lexicon {
         rest.extend(self.protected_topics.iter().map(|topic| format!("t{topic}")));
         rest.sort_unstable();
         hasher.update(rest.join("\n"));
-        hasher.finalize().iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+        hex(&hasher.finalize()[..6])
     }
 
     /// Slug and Swedish name of every topic, in the order of the file.

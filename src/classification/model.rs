@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::features::{BUCKETS, Feature};
 use super::linear::Weights;
+use crate::hex::hex;
 
 /// What a model file begins with; the digit is the format.
 const MAGIC: &[u8; 8] = b"LYHORD01";
@@ -214,10 +215,6 @@ fn quantised(weight: f32) -> i8 {
 
 fn short(length: usize) -> u8 {
     u8::try_from(length).unwrap_or(u8::MAX)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 struct Rest<'a>(&'a [u8]);

@@ -151,9 +151,9 @@ pub async fn parts(
         ended??;
     }
     if roles.work
-        && let Err(fault) = jobs::hear_stream::let_go(&app).await
+        && let Err(fault) = jobs::turn::let_go(&app).await
     {
-        tracing::info!("streams were not let go: {fault}");
+        tracing::info!("turns at sources were not let go: {fault}");
     }
     app.db.close().await;
     Ok(())

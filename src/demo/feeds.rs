@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 
 use super::day::{Day, Format};
 use crate::clock::{Clock, Time};
+use crate::hex::hex;
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -78,13 +79,8 @@ fn base(asked: &HeaderMap) -> String {
 }
 
 fn etag(body: &str) -> String {
-    use std::fmt::Write;
     // 8 bytes: a chance collision within one day's few dozen versions is out of the question.
-    let hex = Sha256::digest(body.as_bytes()).iter().take(8).fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    });
-    format!("\"{hex}\"")
+    format!("\"{}\"", hex(&Sha256::digest(body)[..8]))
 }
 
 /// True when the reader has this version. `If-None-Match` counts before `If-Modified-Since` (RFC 9110, 13.1.3).

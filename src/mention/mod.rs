@@ -88,4 +88,8 @@ pub struct Hearing {
     pub places: Vec<String>,
     /// Why, in plain Swedish, one reason a line.
     pub because: Vec<String>,
+    /// It lay in our own mailbox, or was handed to us as ours. A machine may doubt that it wants an answer, but a person
+    /// decides.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub handed_in: bool,
 }

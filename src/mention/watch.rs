@@ -183,6 +183,7 @@ impl Watch {
                 .collect(),
             places: self.places_in(&scratch.hits, &signs),
             because: decision.because,
+            handed_in: false,
         }
     }
 

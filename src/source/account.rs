@@ -4,38 +4,14 @@
 //! or in a file.
 
 use std::collections::HashSet;
-use std::fmt;
 
 use url::Url;
 
+pub use crate::secret::Secret;
 use crate::settings::Section;
 
 /// More accounts than any municipality has: each unit one in every channel.
 const ACCOUNTS: usize = 500;
-
-/// A password or token. It shows in no log, debug print or error.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes the secret, without the line break that files end with.
-    #[must_use]
-    pub fn new(secret: &str) -> Self {
-        Self(secret.trim().to_owned())
-    }
-
-    /// The secret itself, for the one place that sends it.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
 
 /// One of the municipality's own accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]

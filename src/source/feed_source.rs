@@ -1,12 +1,12 @@
 //! A feed on the web as a source: asks politely, remembers what it must, finds the feed behind a page.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use crate::clock::Time;
+use crate::hex::hex;
 use crate::http::{self, Client, Fetch, FetchError, Fetched, Reach};
 use crate::source::feed::FeedRead;
 use crate::source::watched::SourceSetting;
@@ -218,10 +218,7 @@ fn host(url: &str) -> Option<String> {
 }
 
 fn hash(body: &[u8]) -> String {
-    Sha256::digest(body).iter().take(16).fold(String::with_capacity(32), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}"); // writing to a String cannot fail
-        out
-    })
+    hex(&Sha256::digest(body)[..16])
 }
 
 #[cfg(test)]

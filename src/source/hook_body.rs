@@ -174,6 +174,7 @@ impl Item {
             updated_at: changed_at,
             own: self.own || from.own,
             to_us: self.is_to_us()? || from.takes == Takes::Everything,
+            handed_in: from.takes == Takes::Everything,
             ..Post::default()
         })))
     }

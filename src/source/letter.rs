@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use super::reduce::{self, Markup, cut, tidy};
 use super::{Kind, Post};
 use crate::clock::Time;
+use crate::hex::hex;
 
 /// Attachments that are named; a letter with more is a parcel.
 const ATTACHMENTS: usize = 10;
@@ -97,6 +98,7 @@ pub fn read(bytes: &[u8], how: Reading<'_>) -> Letter {
         writer: address,
         authored_at: message.date().map(|date| Time(date.to_timestamp().saturating_mul(1_000))),
         to_us: how.all_to_us,
+        handed_in: how.all_to_us,
         ..Post::default()
     }))
 }
@@ -143,11 +145,7 @@ fn made_name(message: &Message<'_>, text: &str) -> String {
         hasher.update(part.len().to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    let hash = hasher.finalize();
-    hash.iter().take(16).fold("utan-id-".to_owned(), |mut name, byte| {
-        let _ = write!(name, "{byte:02x}");
-        name
-    })
+    format!("utan-id-{}", hex(&hasher.finalize()[..16]))
 }
 
 fn short(name: &str) -> String {

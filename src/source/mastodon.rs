@@ -158,6 +158,7 @@ pub fn post(status: &Status, thread: &ThreadNames, host: &str, accounts: &Accoun
         authored_at: Time::parse(&status.created_at).ok(),
         updated_at: status.edited_at.as_deref().and_then(|at| Time::parse(at).ok()),
         to_us: named,
+        handed_in: false,
     })
 }
 

@@ -116,6 +116,9 @@ pub struct Post {
     /// True when it is said to us: it names one of our accounts, or answers in a thread that we watch. Then it is kept
     /// though no rule hears it.
     pub to_us: bool,
+    /// True when whoever handed it in, or in whose box it lies, says that all of it is for us. Then a person sees it,
+    /// whatever the judge thinks.
+    pub handed_in: bool,
 }
 
 /// A post that its writer or the channel has taken away.

@@ -3,6 +3,8 @@
 use sha2::{Digest, Sha256};
 use url::Url;
 
+use crate::hex::hex;
+
 /// Query parameters that tell where a reader came from, not what she reads.
 const TRACKING: [&str; 8] = ["fbclid", "gclid", "mc_cid", "mc_eid", "igshid", "ref_src", "cmpid", "ocid"];
 /// Longer names than this are replaced by their hash: the database indexes them.
@@ -58,11 +60,7 @@ fn normalised(link: &str) -> String {
 }
 
 fn hash(text: &str) -> String {
-    use std::fmt::Write as _;
-    Sha256::digest(text.as_bytes()).iter().take(16).fold(String::with_capacity(32), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}"); // writing to a String cannot fail
-        out
-    })
+    hex(&Sha256::digest(text)[..16])
 }
 
 #[cfg(test)]

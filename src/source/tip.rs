@@ -235,6 +235,7 @@ impl Tip {
             text,
             authored_at: Some(told_at),
             to_us: true,
+            handed_in: true,
             ..Post::default()
         }
     }

@@ -70,7 +70,7 @@ pub struct Site {
     municipality: String,
     base_url: String,
     trusted_proxy: bool,
-    metrics_token: Option<crate::hidden::Hidden>,
+    metrics_token: Option<crate::secret::Secret>,
     app: Arc<App>,
     hashing: Arc<tokio::sync::Semaphore>,
     listeners: Arc<tokio::sync::Semaphore>,

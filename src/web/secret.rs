@@ -1,11 +1,11 @@
 //! Secrets that a browser or a letter carries: made at random, kept by hash only.
 
-use std::fmt::Write as _;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq as _;
+
+use crate::hex::hex;
 
 /// Bytes of a secret: 256 bits cannot be guessed however many try.
 const SECRET_BYTES: usize = 32;
@@ -19,11 +19,7 @@ pub fn new() -> String {
 /// What is kept of a secret. A plain hash is enough: there is nothing to guess in a random one.
 #[must_use]
 pub fn hash(secret: &str) -> String {
-    Sha256::digest(secret.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
-        // Writing to a text in memory cannot fail.
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    hex(&Sha256::digest(secret))
 }
 
 /// True when two secrets are the same; takes as long whether they are or not.

@@ -73,13 +73,13 @@ pub(super) async fn tell(
     request: Request,
 ) -> Result<Response, Fault> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let boundary = multipart::boundary(kind).ok_or(Fault::Unreadable)?.to_owned();
+    let boundary = multipart::boundary(kind).ok_or(Fault::Unreadable)?;
     let body = axum::body::to_bytes(request.into_body(), FORM_MAX).await.map_err(|_| Fault::Unreadable)?;
-    let parts = multipart::parts(&body, &boundary).ok_or(Fault::Unreadable)?;
+    let parts = multipart::parts(body, &boundary).await.ok_or(Fault::Unreadable)?;
     let part = |name: &str| parts.iter().find(|part| part.name == name);
     let text = |name: &str| part(name).map(multipart::Part::text).unwrap_or_default();
     let pasted = Pasted { text: text("text"), link: text("lank"), place: text("plats"), openness: text("oppet") };
-    let picture = part("bild").map(|part| part.body).filter(|bytes| !bytes.is_empty());
+    let picture = part("bild").map(|part| part.body.as_ref()).filter(|bytes| !bytes.is_empty());
     let read = tip::read(pasted).and_then(|tip| Ok((tip, picture.map(Form::of).transpose()?)));
     match read {
         Ok((tip, form)) => {

@@ -144,7 +144,7 @@ async fn own_form(request: Request, expected: &str, most: usize) -> Result<Reque
     let bytes: Bytes = axum::body::to_bytes(body, most).await.map_err(|_| Fault::TooLarge)?;
     let kind = parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let given = match multipart::boundary(kind) {
-        Some(boundary) => multipart::field(&bytes, boundary, "csrf").map(str::to_owned),
+        Some(boundary) => multipart::field(bytes.clone(), &boundary, "csrf").await,
         None => url::form_urlencoded::parse(&bytes).find(|(key, _)| key == "csrf").map(|(_, value)| value.into_owned()),
     };
     if !given.is_some_and(|given| secret::same(&given, expected)) {

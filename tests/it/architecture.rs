@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms in the order of the flow. A file may name rooms of a lower rank and its own; a total order holds no circle.
 const RANKS: [&[&str]; 18] = [
-    &["id", "hidden", "clock", "settings", "telemetry"],
+    &["id", "hex", "secret", "clock", "settings", "telemetry"],
     &["calendar", "http", "db"],
     &["journal", "queue"],
     &["source"],

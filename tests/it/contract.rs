@@ -835,7 +835,7 @@ async fn a_message_that_no_longer_says_how_it_is_is_found_and_changed_once() {
         let stale = chat::outbox_store::stale(&mut tx, 9).await.unwrap();
         assert_eq!(stale.iter().map(|row| row.id).collect::<Vec<_>>(), [first], "the later one has overtaken it");
         let told = chat::outbox_store::told(&mut tx, first).await.unwrap();
-        assert_eq!(told, [chat::outbox_store::Told { case_id: case, round: 1, newest: second }]);
+        assert_eq!(told, [chat::outbox_store::Told { case_id: case, round: 1, newest: second, follows: false }]);
         chat::outbox_store::fresh(&mut tx, first).await.unwrap();
         let row = case::store::find(&mut tx, case).await.unwrap().unwrap();
         let change = Change { state: Some("accepted"), accepted_at: Some(NOW), ..Change::default() };

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lyhord::chat;
 use lyhord::jobs::hear_mailbox;
 use lyhord::source::Health;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -103,10 +104,11 @@ async fn in_a_box_that_is_ours_every_letter_is_seen_by_a_person() {
     for engine in ENGINES {
         let server = Dovecot::start();
         server.delivers(&letter("1", "Hej", "", "När öppnar ni på lördag?"));
+        server.delivers(&letter("2", "Bandy", "", "Kungälv vann med 5-2 mot Surte i går, matchen sågs av 300."));
         let post = PostBox::open(engine, server.port, "takes = \"everything\"").await;
         post.reads().await;
-        assert_eq!(post.texts().await, ["När öppnar ni på lördag?"]);
-        assert_eq!(post.stage.number("select count(*) from cases").await, 1, "it is not judged away");
+        assert_eq!(post.texts().await.len(), 2);
+        assert_eq!(post.stage.number("select count(*) from cases").await, 2, "none is judged away");
         post.stage.ends_whole().await;
     }
 }
@@ -152,9 +154,10 @@ async fn converse(line: TcpStream, answers: &[&str]) {
     if write.write_all(greeting.as_bytes()).await.is_err() {
         return;
     }
-    while let Ok(Some(asked)) = lines.next_line().await {
+    // When all has been said, the line is dropped.
+    for answer in answers {
+        let Ok(Some(asked)) = lines.next_line().await else { return };
         let tag = asked.split(' ').next().unwrap_or_default();
-        let Some(answer) = answers.next() else { return };
         if write.write_all(answer.replace("TAG", tag).as_bytes()).await.is_err() {
             return;
         }
@@ -165,9 +168,12 @@ const HELLO: &str = "* OK hej\r\n";
 const IN: &str = "TAG OK in\r\n";
 const OPEN: &str = "* 1 EXISTS\r\n* OK [UIDVALIDITY 7] ok\r\n* OK [UIDNEXT 3] ok\r\nTAG OK [READ-ONLY] ok\r\n";
 
+const FOUND: &str = "* SEARCH 1 1\r\nTAG OK\r\n";
+const SIZE: &str = "* 1 FETCH (UID 1 RFC822.SIZE 40)\r\nTAG OK\r\n";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_of_a_server_is_said_in_words_and_loses_nothing() {
-    let told: [(&[&str], Health, &str); 7] = [
+    let told: [(&[&str], Health, &str); 9] = [
         (&[HELLO, "TAG NO [AUTHENTICATIONFAILED] no\r\n"], Health::Blind, "lösenordet"),
         (&[HELLO, "TAG NO [UNAVAILABLE] later\r\n"], Health::Degraded, ""),
         (&[HELLO, IN, "TAG NO no such mailbox\r\n"], Health::Blind, "mappen INBOX finns inte"),
@@ -175,9 +181,10 @@ async fn every_fault_of_a_server_is_said_in_words_and_loses_nothing() {
         (&["HTTP/1.1 400 Bad Request\r\n\r\n"], Health::Degraded, ""),
         (&[""], Health::Degraded, ""),
         (&[HELLO, IN, OPEN, "* SEARCH 1\r\n"], Health::Degraded, ""),
+        (&[HELLO, IN, OPEN, FOUND, SIZE, "* 1 FETCH (UID 1 BODY[]<0> {400}\r\nFrom"], Health::Degraded, ""),
+        (&[HELLO, IN, OPEN, FOUND, "garbage {x\r\n"], Health::Degraded, ""),
     ];
     for (script, health, word) in told {
-        // A test server that has said all it has to say hangs up.
         let server = scripted(script).await;
         let post = PostBox::open(Engine::Sqlite, server, "idle = false").await;
         post.reads().await;
@@ -210,4 +217,84 @@ async fn what_was_read_before_the_line_broke_is_kept_and_the_rest_comes_next_tim
     assert_eq!(row.cursor, r#"{"uid":1,"validity":7}"#);
     assert!(row.health_why.contains("resten läses nästa gång"), "{}", row.health_why);
     post.stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_drips_is_waited_for_no_longer_than_we_bear() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut line, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                while line.write_all(b"*").await.is_ok() {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            });
+        }
+    });
+    let slow = PostBox::open(Engine::Sqlite, server, "idle = false").await;
+    let begun = Instant::now();
+    slow.reads().await;
+    assert!(begun.elapsed() < Duration::from_secs(50), "{:?}", begun.elapsed());
+    let row = slow.stage.source("brev").await;
+    assert!(row.failures > 0 && row.health_why.contains("svarade inte i tid"), "{}", row.health_why);
+    slow.stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_on_an_inner_address_is_read_only_when_it_is_marked_as_ours() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, PASSWORD).unwrap();
+    let sources = format!(
+        "[[source]]\nkey = \"brev\"\nname = \"Brevlådan\"\nkind = \"mail\"\naddress = \"imaps://127.0.0.1:9\"\nuser = \"{USER}\"\n\
+         secret_file = \"{}\"\n",
+        secret.display()
+    );
+    let stage = Stage::open(Engine::Sqlite, &sources, at(0, 8, 0)).await;
+    stage.until(at(0, 8, 6)).await;
+    let row = stage.source("brev").await;
+    assert!(row.failures > 0 && row.health_why.contains("inre nät"), "{}", row.health_why);
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reminder_that_comes_back_is_told_by_the_next_voice() {
+    for engine in ENGINES {
+        let server = Dovecot::start();
+        let post = PostBox::open(engine, server.port, "").await;
+        let app = Arc::clone(&post.stage.running.app);
+        let now = post.stage.now();
+        let mut tx = app.db.write().await.unwrap();
+        chat::store::bind_voice(&mut tx, "sixten-prov", "email", "sixten@ale.example.se", now).await.unwrap();
+        let to = ("sixten-prov", "email", "sixten@ale.example.se");
+        chat::store::put_message(&mut tx, to.0, to.1, to.2, "{}", now, now).await.unwrap();
+        let letter = chat::store::claim(&mut tx, now, now.plus(Duration::from_mins(1)), 9).await.unwrap().remove(0);
+        chat::store::said(&mut tx, &letter, "abc@ale.example.se", now).await.unwrap();
+        tx.commit().await.unwrap();
+        for (of, status) in [("annat@ale.example.se", "5.1.1"), ("abc@ale.example.se", "4.2.2")] {
+            server.delivers(&report(of, status));
+        }
+        post.reads().await;
+        let failed = "select count(*) from voices where voice = 'email' and failed_at is not null";
+        assert_eq!(post.stage.number(failed).await, 0, "another's letter, and one that comes later: {}", server.log());
+        server.delivers(&report("abc@ale.example.se", "5.1.1"));
+        post.reads().await;
+        assert_eq!(post.stage.number(failed).await, 1);
+        assert_eq!(post.stage.number("select count(*) from messages where state = 'failed'").await, 1);
+        assert_eq!(post.stage.facts(&["voice.failed"]).await, [1]);
+        assert_eq!(post.stage.number("select count(*) from mentions").await, 0, "it is no letter to us");
+        post.stage.ends_whole().await;
+    }
+}
+
+/// What a mail server writes of a letter that did not arrive (RFC 3464).
+fn report(of: &str, status: &str) -> String {
+    format!(
+        "From: MAILER-DAEMON@mx.example.se\nMessage-ID: <{status}-{of}>\nSubject: Undelivered\nMIME-Version: 1.0\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=B\n\n--B\nContent-Type: text/plain\n\n\
+         Det gick inte.\n--B\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; mx.example.se\n\n\
+         Final-Recipient: rfc822; sixten@ale.example.se\nAction: failed\nStatus: {status}\n\n--B\n\
+         Content-Type: text/rfc822-headers\n\nMessage-ID: <{of}>\nSubject: Ett arende\n\n--B--\n"
+    )
 }
