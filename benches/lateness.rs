@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use fake_feed::serve;
 use fake_telegram::FakeTelegram;
 use lyhord::app::App;
-use lyhord::case::store::NewCase;
+use lyhord::case::batch_store::NewCase;
 use lyhord::clock::{Clock, Time};
 use lyhord::id::CaseId;
 use lyhord::mention::store::NewMention;
@@ -120,7 +120,7 @@ async fn fill(app: &App, count: i64, staff: &[String]) -> CaseId {
         arrived_at: now,
         imported: false,
     };
-    let first = lyhord::case::store::open(&mut tx, &case, now).await.unwrap();
+    let first = lyhord::case::batch_store::open(&mut tx, &[(case, "vatten")], now).await.unwrap()[&mention];
     let keys = format!("[\"{}\"]", staff.join("\",\""));
     let tomorrow = now.plus(Duration::from_hours(30));
     on!(tx, c => sqlx::query(

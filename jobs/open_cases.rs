@@ -1,9 +1,10 @@
 //! Opens a case for each judged mention that wants an answer, or joins it to the open case it belongs to.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::app::App;
-use crate::case::store::NewCase;
+use crate::case::batch_store::{Near, NewCase, Standing};
 use crate::case::{self, Author, Opening};
 use crate::classification::{Classification, Flag, Intent};
 use crate::clock::Time;
@@ -35,54 +36,16 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let seen_to: Vec<MentionId> = batch.iter().map(|judged| judged.mention.id).collect();
     mention::store::settle(&mut tx, &seen_to, now).await?;
     let mut facts = Vec::new();
-    let mut opened = Opened::default();
-    for judged in &batch {
-        let found = &judged.mention;
-        let Ok(verdict) = serde_json::from_str::<Classification>(&judged.verdict) else { continue };
-        if found.own {
-            opened.file(&mut tx).await?;
-            note_answer(&mut tx, found, now, &mut facts).await?;
-            continue;
+    let mut opened = false;
+    // An answer of ours may be to a case that this very batch opens, and may end one that the next post would join.
+    for posts in batch.chunk_by(|one, next| !one.mention.own && !next.mention.own) {
+        match posts {
+            [own] if own.mention.own => note_answer(&mut tx, &own.mention, now, &mut facts).await?,
+            posts => opened |= see_to(app, &mut tx, posts, now, &mut facts).await?,
         }
-        if let Some(thread) = found.thread.as_deref()
-            && let Some(row) = case::promise_store::waiting_in_thread(&mut tx, &found.channel, thread).await?
-        {
-            // Whatever it says, it is the word we waited for.
-            case::store::add_mention(&mut tx, row.id, found.id).await?;
-            let resumed = promise_acts::take_up(&mut tx, &app.config.calendars, &row, now).await?;
-            facts.push(Fact { mention: Some(found.id), ..Fact::of_case(now, "case.resumed", row.id, resumed) });
-            continue;
-        }
-        let hearing = serde_json::from_str::<Hearing>(&found.hearing).ok();
-        let mut opening = case::opening(&verdict, Author::Somebody, &app.config.other_topics);
-        if !opening.opens() && hearing.as_ref().is_some_and(|hearing| hearing.handed_in) {
-            // It was handed in as ours: the judge may doubt it, but not drop it.
-            opening = Opening::Triage;
-        }
-        if !opening.opens() {
-            continue;
-        }
-        let joined = case::store::joinable(&mut tx, &found.channel, found.thread.as_deref(), found.cluster_id).await?;
-        if let Some(case) = joined {
-            case::store::add_mention(&mut tx, case, found.id).await?;
-            let body = serde_json::json!({ "channel": found.channel });
-            facts.push(Fact { mention: Some(found.id), ..Fact::of_case(now, "case.joined", case, body) });
-            continue;
-        }
-        let mut new = new_case(app, judged, &verdict, opening);
-        new.place = hearing.and_then(|hearing| hearing.places.into_iter().next());
-        new.restricted |= found.channel == tip::CHANNEL && tip_store::tells_of_crime(&mut tx, found.id).await?;
-        let case = case::store::open(&mut tx, &new, now).await?;
-        opened.unfiled.push((case, found.id, &found.body));
-        let body = serde_json::json!({
-            "topic": verdict.topic, "intent": verdict.intent.slug(), "urgency": verdict.urgency.slug(),
-            "channel": found.channel, "authored_at": found.authored_at.to_string(),
-        });
-        facts.push(Fact { mention: Some(found.id), ..Fact::of_case(now, "case.opened", case, body) });
     }
-    opened.file(&mut tx).await?;
     tx.ring_on_commit(TIMETABLE_BELL);
-    if opened.any {
+    if opened {
         Job::AssignCases.enqueue(&mut tx, now).await?;
     }
     if batch.len() == usize::try_from(BATCH).unwrap_or(usize::MAX) {
@@ -94,21 +57,119 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Cases opened in this batch. They are put in order together, at the latest when one of our own answers comes, which
-/// may answer one of them.
-#[derive(Default)]
-struct Opened<'a> {
-    unfiled: Vec<(CaseId, MentionId, &'a str)>,
-    any: bool,
+/// The case a post belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Belongs {
+    /// One that was open before.
+    To(CaseId),
+    /// The one that the post with this number opens.
+    With(MentionId),
 }
 
-impl Opened<'_> {
-    async fn file(&mut self, tx: &mut Tx) -> sqlx::Result<()> {
-        self.any |= !self.unfiled.is_empty();
-        case::store::file(tx, &self.unfiled).await?;
-        self.unfiled.clear();
-        Ok(())
+/// The open cases around the posts of a batch, with those that the batch itself opens.
+#[derive(Default)]
+struct Around<'a> {
+    threads: HashMap<(&'a str, &'a str), Belongs>,
+    clusters: HashMap<MentionId, Belongs>,
+    waiting: HashMap<(&'a str, &'a str), CaseId>,
+}
+
+impl<'a> Around<'a> {
+    async fn of(tx: &mut Tx, posts: &'a [Judged]) -> sqlx::Result<Self> {
+        let standings: Vec<Standing<'_>> = posts.iter().map(|judged| standing(&judged.mention)).collect();
+        let near = case::batch_store::near(tx, &standings).await?;
+        let near: HashMap<MentionId, Near> = near.into_iter().map(|near| (near.id, near)).collect();
+        let mut around = Self::default();
+        for found in posts.iter().map(|judged| &judged.mention) {
+            let Some(near) = near.get(&found.id) else { continue };
+            if let Some(thread) = thread_of(found) {
+                around.threads.extend(near.in_thread.map(|case| (thread, Belongs::To(case))));
+                around.waiting.extend(near.waiting.map(|case| (thread, case)));
+            }
+            around.clusters.extend(near.in_cluster.map(|case| (found.cluster_id, Belongs::To(case))));
+        }
+        Ok(around)
     }
+
+    /// The case that waits for a word in this post's thread; it waits for one only.
+    fn waits_for(&mut self, found: &'a Mention) -> Option<CaseId> {
+        self.waiting.remove(&thread_of(found)?)
+    }
+
+    /// The case that a post belongs to: the same thread, or the same text elsewhere.
+    fn belongs(&self, found: &'a Mention) -> Option<Belongs> {
+        let in_thread = thread_of(found).and_then(|thread| self.threads.get(&thread));
+        in_thread.or_else(|| self.clusters.get(&found.cluster_id)).copied()
+    }
+
+    fn opened_by(&mut self, found: &'a Mention) {
+        let new = Belongs::With(found.id);
+        self.threads.extend(thread_of(found).map(|thread| (thread, new)));
+        self.clusters.insert(found.cluster_id, new);
+    }
+}
+
+fn thread_of(found: &Mention) -> Option<(&str, &str)> {
+    Some((found.channel.as_str(), found.thread.as_deref()?))
+}
+
+fn standing(found: &Mention) -> Standing<'_> {
+    Standing { id: found.id, channel: &found.channel, thread: found.thread.as_deref(), cluster_id: found.cluster_id }
+}
+
+/// Sees to posts of others: each joins an open case, opens one, or wants no answer. True when one was opened.
+async fn see_to(app: &App, tx: &mut Tx, posts: &[Judged], now: Time, facts: &mut Vec<Fact>) -> anyhow::Result<bool> {
+    let mut around = Around::of(tx, posts).await?;
+    let (mut new, mut joined, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    let verdicts: Vec<_> = posts.iter().map(|judged| serde_json::from_str::<Classification>(&judged.verdict)).collect();
+    for (judged, verdict) in posts.iter().zip(&verdicts) {
+        let Ok(verdict) = verdict else { continue };
+        let found = &judged.mention;
+        let fact =
+            |kind, body| Fact { at: now, actor: "lyhord".to_owned(), kind, case: None, mention: Some(found.id), body };
+        if let Some(id) = around.waits_for(found)
+            && let Some(row) = case::store::find(tx, id).await?
+        {
+            // Whatever it says, it is the word we waited for.
+            let resumed = promise_acts::take_up(tx, &app.config.calendars, &row, now).await?;
+            joined.push((Belongs::To(id), found.id));
+            told.push((Belongs::To(id), fact("case.resumed", resumed)));
+            continue;
+        }
+        let hearing = serde_json::from_str::<Hearing>(&found.hearing).ok();
+        let mut opening = case::opening(verdict, Author::Somebody, &app.config.other_topics);
+        if !opening.opens() && hearing.as_ref().is_some_and(|hearing| hearing.handed_in) {
+            // It was handed in as ours: the judge may doubt it, but not drop it.
+            opening = Opening::Triage;
+        }
+        if !opening.opens() {
+            continue;
+        }
+        if let Some(case) = around.belongs(found) {
+            joined.push((case, found.id));
+            told.push((case, fact("case.joined", serde_json::json!({ "channel": found.channel }))));
+            continue;
+        }
+        let mut case = new_case(app, judged, verdict, opening);
+        case.place = hearing.and_then(|hearing| hearing.places.into_iter().next());
+        case.restricted |= found.channel == tip::CHANNEL && tip_store::tells_of_crime(tx, found.id).await?;
+        around.opened_by(found);
+        let body = serde_json::json!({
+            "topic": verdict.topic, "intent": verdict.intent.slug(), "urgency": verdict.urgency.slug(),
+            "channel": found.channel, "authored_at": found.authored_at.to_string(),
+        });
+        told.push((Belongs::With(found.id), fact("case.opened", body)));
+        new.push((case, found.body.as_str()));
+    }
+    let opened = case::batch_store::open(tx, &new, now).await?;
+    let case_of = |belongs| match belongs {
+        Belongs::To(case) => Some(case),
+        Belongs::With(mention) => opened.get(&mention).copied(),
+    };
+    let joined: Vec<_> = joined.into_iter().filter_map(|(belongs, id)| Some((case_of(belongs)?, id))).collect();
+    case::batch_store::add_mentions(tx, &joined).await?;
+    facts.extend(told.into_iter().map(|(belongs, fact)| Fact { case: case_of(belongs), ..fact }));
+    Ok(!opened.is_empty())
 }
 
 /// One of our own posts is an answer, never a case: it fulfils the promise of the case it answers, and the thread it

@@ -1,10 +1,175 @@
-//! All SQL about cases that a job takes a batch of at a time: those to give out, and those to look at.
+//! All SQL about cases that a job takes a batch of at a time: those to open, to give out, and to look at.
+
+use std::collections::BTreeMap;
 
 use super::store::{CaseRow, columns};
 use crate::clock::Time;
 use crate::db::{Engine, Holds, Tx, rows};
-use crate::id::CaseId;
+use crate::id::{CaseId, MentionId, SourceId};
 use crate::on;
+
+/// A case about to be opened.
+#[derive(Debug, Clone, serde::Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column that stands for itself")]
+pub struct NewCase<'a> {
+    /// The mention that opens it.
+    pub mention_id: MentionId,
+    /// Its cluster.
+    pub cluster_id: MentionId,
+    /// Where it was found.
+    pub source_id: SourceId,
+    /// The channel's slug.
+    pub channel: &'a str,
+    /// The thread it stands in.
+    pub thread: Option<&'a str>,
+    /// A few words of the post.
+    pub title: &'a str,
+    /// Slug of the topic.
+    pub topic: &'a str,
+    /// Slug of the intent.
+    pub intent: &'a str,
+    /// Slug of the tone.
+    pub sentiment: &'a str,
+    /// Slug of the urgency.
+    pub urgency: &'a str,
+    /// The place it is about.
+    pub place: Option<String>,
+    /// Even the matter itself may be secret.
+    pub protected: bool,
+    /// Only those who must may see it.
+    pub restricted: bool,
+    /// A person must first say whether it is about us.
+    pub triage: bool,
+    /// When it reached the municipality.
+    pub arrived_at: Time,
+    /// It came by import.
+    pub imported: bool,
+}
+
+/// Opens a case for each mention; it holds the mention that opened it, and is found by that post's words, which stand
+/// beside it. Returns the cases by their mentions.
+///
+/// # Errors
+/// What the database says.
+pub async fn open(tx: &mut Tx, new: &[(NewCase<'_>, &str)], now: Time) -> sqlx::Result<BTreeMap<MentionId, CaseId>> {
+    if new.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let sql = sqlx::AssertSqlSafe(format!(
+        "insert into cases (mention_id, cluster_id, source_id, channel, thread, state, title, topic, intent, sentiment,
+           urgency, place, protected, restricted, triage, arrived_at, opened_at, imported)
+         select mention_id, cluster_id, source_id, channel, thread, 'open', title, topic, intent, sentiment, urgency,
+           place, protected, restricted, triage, arrived_at, $2, imported from {} order by mention_id
+         returning mention_id, id",
+        tx.engine().rows_of_first(&[
+            ("mention_id", Holds::Number),
+            ("cluster_id", Holds::Number),
+            ("source_id", Holds::Number),
+            ("channel", Holds::Text),
+            ("thread", Holds::Text),
+            ("title", Holds::Text),
+            ("topic", Holds::Text),
+            ("intent", Holds::Text),
+            ("sentiment", Holds::Text),
+            ("urgency", Holds::Text),
+            ("place", Holds::Text),
+            ("protected", Holds::Truth),
+            ("restricted", Holds::Truth),
+            ("triage", Holds::Truth),
+            ("arrived_at", Holds::Number),
+            ("imported", Holds::Truth)
+        ])
+    ));
+    let cases = rows(&new.iter().map(|(case, _)| case).collect::<Vec<_>>())?;
+    let opened: BTreeMap<MentionId, CaseId> =
+        on!(tx, c => sqlx::query_as(sql).bind(&cases).bind(now).fetch_all(c).await)?.into_iter().collect();
+    let held: Vec<(CaseId, MentionId)> = opened.iter().map(|(mention, case)| (*case, *mention)).collect();
+    add_mentions(tx, &held).await?;
+    let words: Vec<(CaseId, &str)> =
+        new.iter().filter_map(|(case, words)| Some((*opened.get(&case.mention_id)?, *words))).collect();
+    let (begin, end) = match tx.engine() {
+        Engine::Sqlite => ("insert into case_words (rowid, words) ", ""),
+        Engine::Postgres => (
+            "insert into case_words (rowid, words) select v.id, to_tsvector('swedish', v.words) from (",
+            ") as v (id, words)",
+        ),
+    };
+    on!(tx, c => {
+        let mut sql = sqlx::QueryBuilder::new(begin);
+        sql.push_values(&words, |mut row, (case, words)| {
+            row.push_bind(*case).push_bind(*words);
+        });
+        sql.push(end).build().execute(c).await.map(|_| ())
+    })?;
+    Ok(opened)
+}
+
+/// Adds mentions to the cases they belong to.
+///
+/// # Errors
+/// What the database says.
+pub async fn add_mentions(tx: &mut Tx, held: &[(CaseId, MentionId)]) -> sqlx::Result<()> {
+    if held.is_empty() {
+        return Ok(());
+    }
+    on!(tx, c => {
+        let mut sql = sqlx::QueryBuilder::new("insert into case_mentions (case_id, mention_id) ");
+        sql.push_values(held, |mut row, (case, mention)| {
+            row.push_bind(*case).push_bind(*mention);
+        });
+        sql.push(" on conflict do nothing").build().execute(c).await.map(|_| ())
+    })
+}
+
+/// Where a new mention stands, for finding the open case it belongs to.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct Standing<'a> {
+    /// Its number.
+    pub id: MentionId,
+    /// The channel's slug.
+    pub channel: &'a str,
+    /// The thread it stands in.
+    pub thread: Option<&'a str>,
+    /// Those that say the same thing.
+    pub cluster_id: MentionId,
+}
+
+/// The open cases around a mention, the oldest of each kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Near {
+    /// The mention.
+    pub id: MentionId,
+    /// A case in the same thread.
+    pub in_thread: Option<CaseId>,
+    /// A case in the same thread that waits for the writer's word.
+    pub waiting: Option<CaseId>,
+    /// A case with the same text elsewhere.
+    pub in_cluster: Option<CaseId>,
+}
+
+/// The open cases that new mentions may belong to.
+///
+/// # Errors
+/// What the database says.
+pub async fn near(tx: &mut Tx, mentions: &[Standing<'_>]) -> sqlx::Result<Vec<Near>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select v.id,
+           (select min(k.id) from cases k
+            where k.channel = v.channel and k.thread = v.thread and k.closed_at is null) as in_thread,
+           (select min(k.id) from cases k where k.channel = v.channel and k.thread = v.thread and k.closed_at is null
+              and k.waiting_since is not null) as waiting,
+           (select min(k.id) from cases k where k.cluster_id = v.cluster_id and k.closed_at is null) as in_cluster
+         from {}",
+        tx.engine().rows_of_first(&[
+            ("id", Holds::Number),
+            ("channel", Holds::Text),
+            ("thread", Holds::Text),
+            ("cluster_id", Holds::Number)
+        ])
+    ));
+    let mentions = rows(mentions)?;
+    on!(tx, c => sqlx::query_as(sql).bind(&mentions).fetch_all(c).await)
+}
 
 /// Cases that have no unit yet, or whose judgement was corrected before anybody began; oldest first. A second worker
 /// gets others.

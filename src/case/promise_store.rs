@@ -2,7 +2,6 @@
 
 use super::promise::PromiseKind;
 use super::running::{Actor, Happening, PromiseEvent};
-use super::store::CaseRow;
 use crate::clock::Time;
 use crate::db::{Engine, Tx, listed};
 use crate::id::CaseId;
@@ -201,21 +200,6 @@ pub async fn promises_to_look_at(tx: &mut Tx, now: Time, limit: i64) -> sqlx::Re
         }
     };
     on!(tx, c => sqlx::query_scalar(sql).bind(now).bind(limit).fetch_all(c).await)
-}
-
-/// The open case in a thread in which we wait for the citizen.
-///
-/// # Errors
-/// What the database says.
-pub async fn waiting_in_thread(tx: &mut Tx, channel: &str, thread: &str) -> sqlx::Result<Option<CaseRow>> {
-    let id: Option<CaseId> = on!(tx, c => sqlx::query_scalar(
-        "select id from cases where channel = $1 and thread = $2 and closed_at is null and waiting_since is not null
-         order by id limit 1")
-        .bind(channel).bind(thread).fetch_optional(c).await)?;
-    match id {
-        Some(id) => super::store::find(tx, id).await,
-        None => Ok(None),
-    }
 }
 
 /// Keeps something as it was decided: a calendar, a ladder, the response times. What is kept stays.

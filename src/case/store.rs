@@ -1,7 +1,7 @@
-//! All SQL about one case: opening, joining, finding, changing. Every change names the revision it was decided on, so that of two clicks one wins.
+//! All SQL about one case: finding, joining, changing. Every change names the revision it was decided on, so that of two clicks one wins.
 
 use crate::clock::Time;
-use crate::db::{Engine, Tx};
+use crate::db::Tx;
 use crate::id::{CaseId, MentionId, SourceId};
 use crate::on;
 
@@ -134,90 +134,6 @@ macro_rules! columns {
 }
 pub(super) use columns;
 
-/// A case about to be opened.
-#[derive(Debug, Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a column that stands for itself")]
-pub struct NewCase<'a> {
-    /// The mention that opens it.
-    pub mention_id: MentionId,
-    /// Its cluster.
-    pub cluster_id: MentionId,
-    /// Where it was found.
-    pub source_id: SourceId,
-    /// The channel's slug.
-    pub channel: &'a str,
-    /// The thread it stands in.
-    pub thread: Option<&'a str>,
-    /// A few words of the post.
-    pub title: &'a str,
-    /// Slug of the topic.
-    pub topic: &'a str,
-    /// Slug of the intent.
-    pub intent: &'a str,
-    /// Slug of the tone.
-    pub sentiment: &'a str,
-    /// Slug of the urgency.
-    pub urgency: &'a str,
-    /// The place it is about.
-    pub place: Option<String>,
-    /// Even the matter itself may be secret.
-    pub protected: bool,
-    /// Only those who must may see it.
-    pub restricted: bool,
-    /// A person must first say whether it is about us.
-    pub triage: bool,
-    /// When it reached the municipality.
-    pub arrived_at: Time,
-    /// It came by import.
-    pub imported: bool,
-}
-
-/// Opens a case; [`file`] completes it.
-///
-/// # Errors
-/// What the database says.
-pub async fn open(tx: &mut Tx, new: &NewCase<'_>, now: Time) -> sqlx::Result<CaseId> {
-    on!(tx, c => sqlx::query_scalar(
-        "insert into cases (mention_id, cluster_id, source_id, channel, thread, state, title, topic, intent, sentiment,
-           urgency, place, protected, restricted, triage, arrived_at, opened_at, imported)
-         values ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning id")
-        .bind(new.mention_id).bind(new.cluster_id).bind(new.source_id).bind(new.channel).bind(new.thread)
-        .bind(new.title).bind(new.topic).bind(new.intent).bind(new.sentiment).bind(new.urgency).bind(&new.place)
-        .bind(new.protected).bind(new.restricted).bind(new.triage).bind(new.arrived_at).bind(now).bind(new.imported)
-        .fetch_one(c).await)
-}
-
-/// Puts opened cases in order: each holds the mention that opened it, and is found by that post's words.
-///
-/// # Errors
-/// What the database says.
-pub async fn file(tx: &mut Tx, opened: &[(CaseId, MentionId, &str)]) -> sqlx::Result<()> {
-    if opened.is_empty() {
-        return Ok(());
-    }
-    on!(tx, c => {
-        let mut sql = sqlx::QueryBuilder::new("insert into case_mentions (case_id, mention_id) ");
-        sql.push_values(opened, |mut row, (case, mention, _)| {
-            row.push_bind(*case).push_bind(*mention);
-        });
-        sql.push(" on conflict do nothing").build().execute(c).await.map(|_| ())
-    })?;
-    let (begin, end) = match tx.engine() {
-        Engine::Sqlite => ("insert into case_words (rowid, words) ", ""),
-        Engine::Postgres => (
-            "insert into case_words (rowid, words) select v.id, to_tsvector('swedish', v.words) from (",
-            ") as v (id, words)",
-        ),
-    };
-    on!(tx, c => {
-        let mut sql = sqlx::QueryBuilder::new(begin);
-        sql.push_values(opened, |mut row, (case, _, words)| {
-            row.push_bind(*case).push_bind(*words);
-        });
-        sql.push(end).build().execute(c).await.map(|_| ())
-    })
-}
-
 /// Adds a mention to a case that it belongs to.
 ///
 /// # Errors
@@ -225,28 +141,6 @@ pub async fn file(tx: &mut Tx, opened: &[(CaseId, MentionId, &str)]) -> sqlx::Re
 pub async fn add_mention(tx: &mut Tx, case: CaseId, mention: MentionId) -> sqlx::Result<()> {
     on!(tx, c => sqlx::query("insert into case_mentions (case_id, mention_id) values ($1, $2) on conflict do nothing")
         .bind(case).bind(mention).execute(c).await.map(|_| ()))
-}
-
-/// An open case that a new mention belongs to: the same thread, or the same text elsewhere.
-///
-/// # Errors
-/// What the database says.
-pub async fn joinable(
-    tx: &mut Tx,
-    channel: &str,
-    thread: Option<&str>,
-    cluster: MentionId,
-) -> sqlx::Result<Option<CaseId>> {
-    if let Some(thread) = thread {
-        let found: Option<CaseId> = on!(tx, c => sqlx::query_scalar(
-            "select id from cases where channel = $1 and thread = $2 and closed_at is null order by id limit 1")
-            .bind(channel).bind(thread).fetch_optional(c).await)?;
-        if found.is_some() {
-            return Ok(found);
-        }
-    }
-    on!(tx, c => sqlx::query_scalar("select id from cases where cluster_id = $1 and closed_at is null order by id limit 1")
-        .bind(cluster).fetch_optional(c).await)
 }
 
 /// The case that a post of ours answers: the one with the very post, or else an open one in its thread. Open ones come

@@ -8,8 +8,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
 use lyhord::app::App;
-use lyhord::case::batch_store::Assigned;
-use lyhord::case::store::{CaseRow, NewCase};
+use lyhord::case::batch_store::{Assigned, NewCase};
+use lyhord::case::store::CaseRow;
 use lyhord::chat::bind::Code;
 use lyhord::chat::{Chat as _, SendError, Tried, outbox_store};
 use lyhord::clock::Time;
@@ -140,8 +140,7 @@ impl Stage {
             arrived_at: now,
             imported: false,
         };
-        let id = case::store::open(&mut tx, &new, now).await.unwrap();
-        case::store::file(&mut tx, &[(id, mention, "Brunt vatten i Nol")]).await.unwrap();
+        let id = case::batch_store::open(&mut tx, &[(new, "Brunt vatten i Nol")], now).await.unwrap()[&mention];
         let assigned = Assigned {
             id,
             unit: "va",

@@ -1,8 +1,8 @@
 //! Every store function on both databases: the same facts in, the same facts out.
 
-use lyhord::case::batch_store::{Assigned, LookedAt};
+use lyhord::case::batch_store::{Assigned, LookedAt, Near, NewCase, Standing};
 use lyhord::case::list_store::Filter;
-use lyhord::case::store::{Change, NewCase};
+use lyhord::case::store::Change;
 use lyhord::classification::{Classification, Confidence, Intent, Sentiment, Urgency};
 use lyhord::clock::Time;
 use lyhord::db::{Db, Tx};
@@ -101,9 +101,7 @@ pub async fn a_case(tx: &mut Tx, native_id: &str, words: &str) -> CaseId {
         arrived_at: NOW,
         imported: false,
     };
-    let id = case::store::open(tx, &new, NOW).await.unwrap();
-    case::store::file(tx, &[(id, new.mention_id, words)]).await.unwrap();
-    id
+    case::batch_store::open(tx, &[(new, words)], NOW).await.unwrap()[&mention]
 }
 
 pub async fn an_assigned_case(tx: &mut Tx, native_id: &str, words: &str, due: Time) -> CaseId {
@@ -310,11 +308,15 @@ async fn the_inbox_pages_by_what_is_due_first_and_finds_words() {
         assert_eq!(case::list_store::counts(&mut tx, "karin", later(250)).await.unwrap(), (3, 1, 2));
         let loads = case::batch_store::loads(&mut tx).await.unwrap();
         assert_eq!(loads, [("karin".to_owned(), 2, Some(NOW))]);
-        let joined = case::store::joinable(&mut tx, "rss", Some("t1"), MentionId(999)).await.unwrap();
-        assert_eq!(joined, Some(late));
+        let standing = Standing { id: MentionId(999), channel: "rss", thread: Some("t1"), cluster_id: MentionId(999) };
+        let elsewhere = Standing { id: MentionId(998), channel: "forum", ..standing };
+        let near = case::batch_store::near(&mut tx, &[standing, elsewhere]).await.unwrap();
+        let around = |id, in_thread| Near { id: MentionId(id), in_thread, waiting: None, in_cluster: None };
+        assert_eq!(near, [around(999, Some(late)), around(998, None)]);
         let source = a_source(&mut tx).await;
         let extra = a_mention(&mut tx, source, "4", "Lampan är släckt i Älvängen").await;
         case::store::add_mention(&mut tx, late, extra).await.unwrap();
+        case::batch_store::add_mentions(&mut tx, &[(late, extra)]).await.unwrap();
         assert_eq!(mention::store::of_case(&mut tx, late, 9).await.unwrap().len(), 2);
         assert_eq!(web::store::mentions_in(&mut tx, &[late, unassigned]).await.unwrap(), [(late, 2)]);
         tx.commit().await.unwrap();

@@ -2,11 +2,11 @@
 
 use lyhord::assignment::desk_store::{self, FeedRow, NewOffer};
 use lyhord::assignment::store as absence_store;
-use lyhord::case::batch_store::Assigned;
+use lyhord::case::batch_store::{Assigned, Standing};
 use lyhord::case::promise_store::{self, Begun, Shown, Terms};
 use lyhord::case::queue_store::{self, Given};
 use lyhord::case::{self, Actor, Happening, PromiseEvent, PromiseKind};
-use lyhord::id::CaseId;
+use lyhord::id::{CaseId, MentionId};
 use lyhord::reminder;
 use lyhord::reminder::digest_store;
 use lyhord::reminder::store::NewReminder;
@@ -64,13 +64,15 @@ async fn what_happened_to_a_promise_is_read_back_as_it_was_written() {
         promise_store::set_waiting(&mut tx, id, Some(NOW), Some(later(9))).await.unwrap();
         promise_store::set_deadline(&mut tx, id, later(3)).await.unwrap();
         promise_store::set_ladder(&mut tx, &[id], "abc").await.unwrap();
-        let row = promise_store::waiting_in_thread(&mut tx, "rss", "t1").await.unwrap().unwrap();
+        let standing = Standing { id: MentionId(99), channel: "rss", thread: Some("t1"), cluster_id: MentionId(99) };
+        assert_eq!(case::batch_store::near(&mut tx, &[standing]).await.unwrap()[0].waiting, Some(id));
+        let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
         assert_eq!(
             (row.waiting_until, row.deadline_at, row.ladder.as_deref()),
             (Some(later(9)), Some(later(3)), Some("abc"))
         );
         promise_store::set_waiting(&mut tx, id, None, None).await.unwrap();
-        assert!(promise_store::waiting_in_thread(&mut tx, "rss", "t1").await.unwrap().is_none());
+        assert_eq!(case::batch_store::near(&mut tx, &[standing]).await.unwrap()[0].waiting, None);
         for body in ["{}", "{\"changed\":true}"] {
             promise_store::keep_decided(&mut tx, "ladder", "v1", body, NOW).await.unwrap();
         }

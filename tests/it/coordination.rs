@@ -91,7 +91,7 @@ async fn a_promise_rests_while_the_citizen_has_the_word_and_runs_on_when_she_wri
         // She writes in the thread: no question, no case of its own, but the word we waited for.
         let app = Arc::clone(&desk.running.app);
         let mut tx = app.db.write().await.unwrap();
-        let row = case::promise_store::waiting_in_thread(&mut tx, "forum", "t1").await.unwrap().unwrap();
+        let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
         promise_acts::take_up(&mut tx, &app.config.calendars, &row, desk.now()).await.unwrap();
         tx.commit().await.unwrap();
         desk.until(at(2, 11, 0)).await;

@@ -3,7 +3,8 @@
 
 use std::fmt::Write as _;
 
-use lyhord::case::store::{CaseRow, NewCase};
+use lyhord::case::batch_store::NewCase;
+use lyhord::case::store::CaseRow;
 use lyhord::clock::Time;
 use lyhord::config::Config;
 use lyhord::id::{CaseId, SourceId};
@@ -151,7 +152,7 @@ impl Desk {
             arrived_at: arrived,
             imported: false,
         };
-        let id = case::store::open(&mut tx, &case, now).await.unwrap();
+        let id = case::batch_store::open(&mut tx, &[(case, matter.text)], now).await.unwrap()[&mention];
         lyhord::mention::store::settle(&mut tx, &[mention], now).await.unwrap();
         Job::AssignCases.enqueue(&mut tx, now).await.unwrap();
         tx.commit().await.unwrap();

@@ -7,8 +7,8 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use lyhord::app::App;
 use lyhord::assignment::Role;
-use lyhord::case::batch_store::Assigned;
-use lyhord::case::store::{CaseRow, NewCase};
+use lyhord::case::batch_store::{Assigned, NewCase};
+use lyhord::case::store::CaseRow;
 use lyhord::clock::{Clock, Time};
 use lyhord::config::Config;
 use lyhord::id::{CaseId, SourceId};
@@ -139,8 +139,7 @@ impl House {
             arrived_at: now,
             imported: false,
         };
-        let id = lyhord::case::store::open(&mut tx, &case, now).await.unwrap();
-        lyhord::case::store::file(&mut tx, &[(id, mention, told.text)]).await.unwrap();
+        let id = lyhord::case::batch_store::open(&mut tx, &[(case, told.text)], now).await.unwrap()[&mention];
         let assigned = Assigned {
             id,
             unit: told.unit,
