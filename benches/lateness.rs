@@ -19,7 +19,7 @@ use lyhord::app::App;
 use lyhord::case::batch_store::NewCase;
 use lyhord::clock::{Clock, Time};
 use lyhord::id::CaseId;
-use lyhord::mention::store::NewMention;
+use lyhord::mention::keep_store::NewMention;
 use lyhord::source::store::Named;
 use lyhord::{chat, jobs, on, queue, source};
 
@@ -100,7 +100,7 @@ async fn fill(app: &App, count: i64, staff: &[String]) -> CaseId {
         hearing: "{}".to_owned(),
         ..NewMention::default()
     };
-    let mention = lyhord::mention::store::keep(&mut tx, &new, now).await.unwrap().unwrap();
+    let mention = lyhord::mention::keep_store::keep(&mut tx, &[new], now).await.unwrap()[0].unwrap();
     lyhord::mention::store::settle(&mut tx, &[mention], now).await.unwrap();
     let case = NewCase {
         mention_id: mention,

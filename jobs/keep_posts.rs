@@ -1,7 +1,8 @@
 //! Hears each post and keeps those that are about us, in the caller's transaction. What no rule hears lives only in
 //! memory: it leaves a number behind and nothing else.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::app::App;
 use crate::calendar::stockholm;
@@ -11,17 +12,16 @@ use crate::id::{MentionId, SourceId};
 use crate::jobs::Job;
 use crate::journal::Fact;
 use crate::mention::address;
-use crate::mention::fingerprint::{fingerprint, similarity};
-use crate::mention::store::NewMention;
+use crate::mention::copies::{COMPARED, Copies, Said};
+use crate::mention::fingerprint::{Fingerprint, fingerprint};
+use crate::mention::keep_store::{self, Banded, Clustered, Marks, NewMention, Same};
 use crate::mention::version_store::{self, Kept as Known, Words};
-use crate::mention::{self, Heard, Hearing, Relevance};
+use crate::mention::{Heard, Hearing, Relevance};
 use crate::source::reduce::Markup;
 use crate::source::{self, Gone, Name, Post};
 
-/// How alike two texts must be to say the same thing: copies of one news item with another headline are above it.
-const SAME_FROM: f64 = 0.85;
-/// How many earlier texts are compared, those that share most bands first: syndicated copies are found by the first.
-const COMPARED: i64 = 8;
+/// Posts that are kept in one statement: a few hundred kilobytes at most, in life.
+const AT_A_TIME: usize = 200;
 
 /// Where posts come from and how.
 #[derive(Debug, Clone, Copy)]
@@ -62,22 +62,32 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
     let mut tallies: BTreeMap<(String, &str), i64> = BTreeMap::new();
     *tallies.entry((format!("source:{}", from.key), "seen")).or_default() += i64::try_from(posts.len()).unwrap_or(0);
     let mut judge = false;
-    for post in posts {
-        let site = post.url.as_deref().map(site).unwrap_or_default();
-        let Some((hearing, own)) = heard(app, from.key, post, &site) else { continue };
-        kept.heard += 1;
-        if let Some(id) = keep_one(tx, from, post, own, &hearing, &site, now).await? {
-            kept.new += 1;
-            for rule in &hearing.rules {
-                *tallies.entry((format!("rule:{rule}"), "heard")).or_default() += 1;
+    for posts in posts.chunks(AT_A_TIME) {
+        let posts: Vec<Cow<'_, Post>> = posts.iter().map(Post::without_nul).collect();
+        let found: Vec<Found<'_>> = posts.iter().filter_map(|post| Found::hear(app, from.key, post)).collect();
+        kept.heard += found.len();
+        let ids = keep_new(tx, from, &found, now).await?;
+        for (Found { post, hearing, .. }, id) in found.iter().zip(ids) {
+            if let Some(id) = id {
+                kept.new += 1;
+                for rule in &hearing.rules {
+                    *tallies.entry((format!("rule:{rule}"), "heard")).or_default() += 1;
+                }
+                let body = serde_json::json!({ "source": from.key, "channel": post.channel, "rules": hearing.rules, "imported": from.imported });
+                let kind = "mention.kept";
+                kept.facts.push(Fact {
+                    at: now,
+                    actor: "lyhord".to_owned(),
+                    kind,
+                    case: None,
+                    mention: Some(id),
+                    body,
+                });
+            } else if let Some(fact) = revise(tx, post, hearing, now).await? {
+                judge |= fact.case.is_none();
+                kept.changed += 1;
+                kept.facts.push(fact);
             }
-            let body = serde_json::json!({ "source": from.key, "channel": post.channel, "rules": hearing.rules, "imported": from.imported });
-            let kind = "mention.kept";
-            kept.facts.push(Fact { at: now, actor: "lyhord".to_owned(), kind, case: None, mention: Some(id), body });
-        } else if let Some(fact) = revise(tx, post, &hearing, now).await? {
-            judge |= fact.case.is_none();
-            kept.changed += 1;
-            kept.facts.push(fact);
         }
     }
     *tallies.entry((format!("source:{}", from.key), "heard")).or_default() += i64::try_from(kept.heard).unwrap_or(0);
@@ -89,6 +99,29 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
         Job::ClassifyMentions.enqueue(tx, now).await?;
     }
     Ok(kept)
+}
+
+/// A post that is kept, with what is told about it.
+struct Found<'a> {
+    post: &'a Post,
+    site: String,
+    hearing: Hearing,
+    own: bool,
+    print: Fingerprint,
+    url_key: Option<String>,
+}
+
+impl<'a> Found<'a> {
+    fn hear(app: &App, key: &str, post: &'a Post) -> Option<Self> {
+        let site = post.url.as_deref().map(site).unwrap_or_default();
+        let (hearing, own) = heard(app, key, post, &site)?;
+        let url_key = post.url.as_deref().map(address::key);
+        Some(Self { post, site, hearing, own, print: fingerprint(&post.text), url_key })
+    }
+
+    fn said(&self) -> Said<'_> {
+        Said { text: &self.post.text, url_key: self.url_key.as_deref(), print: &self.print }
+    }
 }
 
 /// True when a post is kept: a rule hears it, it is said to us, or it is our own.
@@ -157,8 +190,9 @@ pub async fn take_away(
     let mut facts = Vec::new();
     for gone in gone {
         let known = match &gone.name {
-            Name::Native(name) => version_store::kept(tx, channel, name).await?,
-            Name::Local(name) => version_store::kept_here(tx, from.source, name).await?,
+            // As they were kept: see `Post::without_nul`.
+            Name::Native(name) => version_store::kept(tx, channel, &name.replace('\0', "")).await?,
+            Name::Local(name) => version_store::kept_here(tx, from.source, &name.replace('\0', "")).await?,
         };
         let Some(known) = known else { continue };
         if version_store::take_away(tx, known.id, gone.at.unwrap_or(now).min(now)).await? {
@@ -173,56 +207,71 @@ fn told(kind: &'static str, known: &Known, body: serde_json::Value, now: Time) -
     Fact { at: now, actor: "lyhord".to_owned(), kind, case: known.case_id, mention: Some(known.id), body }
 }
 
-async fn keep_one(
-    tx: &mut Tx,
-    from: From<'_>,
-    post: &Post,
-    own: bool,
-    hearing: &Hearing,
-    site: &str,
-    now: Time,
-) -> sqlx::Result<Option<MentionId>> {
-    let print = fingerprint(&post.text);
-    let key = post.url.as_deref().map(address::key);
-    let html = post.markup.as_ref().and_then(Markup::sanitised);
-    let new = NewMention {
+/// Keeps those that are new, each in the cluster of those that say the same; nothing stands for one that was known.
+async fn keep_new(tx: &mut Tx, from: From<'_>, found: &[Found<'_>], now: Time) -> sqlx::Result<Vec<Option<MentionId>>> {
+    let html: Vec<Option<String>> =
+        found.iter().map(|found| found.post.markup.as_ref().and_then(Markup::sanitised)).collect();
+    let new: Vec<NewMention<'_>> =
+        found.iter().zip(&html).map(|(found, html)| new_mention(from, found, html.as_deref(), now)).collect();
+    let ids = keep_store::keep(tx, &new, now).await?;
+    let new: Vec<(MentionId, Said<'_>)> =
+        ids.iter().zip(found).filter_map(|(id, found)| Some(((*id)?, found.said()))).collect();
+    let marks: Vec<Marks<'_>> = new
+        .iter()
+        .map(|(id, said)| Marks { id: *id, url_key: said.url_key, fingerprint: said.print.words() })
+        .collect();
+    let same: HashMap<MentionId, Same> =
+        keep_store::same(tx, &marks).await?.into_iter().map(|same| (same.id, same)).collect();
+    let bands: Vec<i64> = new.iter().flat_map(|(_, said)| said.print.bands()).copied().collect();
+    let met: HashSet<i64> = keep_store::met(tx, &bands).await?.into_iter().collect();
+    let mut copies = Copies::default();
+    let (mut clustered, mut banded) = (Vec::with_capacity(new.len()), Vec::with_capacity(bands.len()));
+    for (id, said) in new {
+        let bands = said.print.bands();
+        let mut cluster = copies.same(&said, same.get(&id));
+        if cluster.is_none() {
+            let known = if bands.iter().any(|band| met.contains(band)) {
+                keep_store::alike(tx, bands, COMPARED).await?
+            } else {
+                Vec::new()
+            };
+            cluster = copies.alike(&said, known);
+        }
+        let cluster = cluster.unwrap_or(id);
+        copies.add(id, cluster, said);
+        clustered.push(Clustered { id, cluster });
+        banded.extend(bands.iter().map(|band| Banded { band: *band, id }));
+    }
+    keep_store::cluster(tx, &clustered, &banded).await?;
+    Ok(ids)
+}
+
+fn new_mention<'a>(from: From<'_>, found: &'a Found<'_>, html: Option<&'a str>, now: Time) -> NewMention<'a> {
+    let post = found.post;
+    NewMention {
         source_id: Some(from.source),
         channel: &post.channel,
         native_id: &post.native_id,
         url: post.url.as_deref(),
-        url_key: key.clone(),
-        fingerprint: print.exact,
-        bands: print.bands.to_vec(),
+        url_key: found.url_key.as_deref(),
+        fingerprint: found.print.exact,
         thread: post.thread.as_deref(),
         reply_to: post.reply_to.as_deref(),
         local_id: post.local_id.as_deref(),
         kind: post.kind.slug(),
         title: post.title.as_deref(),
         body: &post.text,
-        html: html.as_deref(),
+        html,
         author: post.author.as_deref(),
         language: post.language.as_deref(),
-        site,
+        site: &found.site,
         authored_at: post.authored_at.unwrap_or(now).min(now),
         updated_at: post.updated_at,
         seen_at: now,
-        own,
+        own: found.own,
         imported: from.imported,
-        hearing: serde_json::to_string(hearing).unwrap_or_else(|_| "{}".to_owned()),
-    };
-    let Some(id) = mention::store::keep(tx, &new, now).await? else { return Ok(None) };
-    let cluster = match mention::store::same(tx, id, key.as_deref(), print.exact).await? {
-        Some(cluster) => cluster,
-        None => alike(tx, id, &post.text, &new.bands).await?.unwrap_or(id),
-    };
-    mention::store::join_cluster(tx, id, cluster, &new.bands).await?;
-    Ok(Some(id))
-}
-
-/// The cluster of an earlier text that nearly says the same.
-async fn alike(tx: &mut Tx, id: MentionId, text: &str, bands: &[i64]) -> sqlx::Result<Option<MentionId>> {
-    let candidates = mention::store::alike(tx, id, bands, COMPARED).await?;
-    Ok(candidates.into_iter().find(|(_, other)| similarity(text, other) >= SAME_FROM).map(|(cluster, _)| cluster))
+        hearing: serde_json::to_string(&found.hearing).unwrap_or_else(|_| "{}".to_owned()),
+    }
 }
 
 /// The host of an address, without `www.`; empty when it has none.

@@ -260,20 +260,20 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     }
     for (job, what, at) in &wanted {
         if let Some(at) = at.filter(|at| *at <= now) {
-            job.enqueue_once(&mut tx, &key(what, at, now), now).await?;
+            job.enqueue_once(&mut tx, &key(what, at.0), now).await?;
         }
     }
     // A page that corrects a judgement leaves its case to be given out anew, and rings.
     if let Some(case) = unassigned {
-        Job::AssignCases.enqueue_once(&mut tx, &key("assign", Time(case.0), now), now).await?;
+        Job::AssignCases.enqueue_once(&mut tx, &key("assign", case.0), now).await?;
     }
     // A page that takes a tip rings, too.
     if let Some(tip) = tip {
-        Job::KeepTips.enqueue_once(&mut tx, &key("tip", Time(tip.0), now), now).await?;
+        Job::KeepTips.enqueue_once(&mut tx, &key("tip", tip.0), now).await?;
     }
     if let Some((message, revisions, newest)) = stale {
-        let key = format!("edit:{message}:{revisions}:{newest}:{}", now.0.div_euclid(1_000));
-        Job::EditMessages.enqueue_once(&mut tx, &key, now).await?;
+        let what = format!("edit:{message}:{revisions}");
+        Job::EditMessages.enqueue_once(&mut tx, &key(&what, newest), now).await?;
     }
     if let Some((at, last)) = lesson.filter(|(at, _)| *at <= now) {
         Job::RefitJudge.enqueue_once(&mut tx, &refit_judge::key(last, at, now), now).await?;
@@ -329,9 +329,10 @@ pub async fn something_due(tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
     Ok(tip.is_some() || unassigned.is_some() || stale.is_some() || next.into_iter().chain(polls).any(|at| at <= now))
 }
 
-/// One piece of work for what is due since `at`, and another each second that it stays due.
-fn key(what: &str, at: Time, now: Time) -> String {
-    format!("{what}:{}:{}", at.0, now.0.div_euclid(1_000))
+/// One piece of work for what `mark` tells from others (since when it is due, or its number), and another each second of
+/// the machine's that it stays due: what a job could not yet do it tries again, also while told time stands still.
+fn key(what: &str, mark: i64) -> String {
+    format!("{what}:{mark}:{}", queue::machine_seconds())
 }
 
 /// One piece of work for a reading that is due since `due`, and another each minute that it stays due: when its reader

@@ -130,7 +130,7 @@ pub async fn enqueue(tx: &mut Tx, work: &Work, key: Option<&str>, now: Time) -> 
 }
 
 /// The queue runs by the machine's clock even when the told time runs faster: a retry in two seconds is two seconds.
-fn machine_seconds() -> i64 {
+pub(crate) fn machine_seconds() -> i64 {
     crate::clock::Clock::System.now().0.div_euclid(1_000)
 }
 

@@ -27,6 +27,21 @@ pub struct Fingerprint {
     pub bands: [i64; BANDS],
 }
 
+impl Fingerprint {
+    /// The hash of the very words; nothing for a text without words: two pictures of a heart say the same, a heart and
+    /// a fist do not.
+    #[must_use]
+    pub fn words(&self) -> Option<i64> {
+        Some(self.exact).filter(|exact| *exact != 0)
+    }
+
+    /// The bands it is found by; none for a text without words.
+    #[must_use]
+    pub fn bands(&self) -> &[i64] {
+        if self.exact == 0 { &[] } else { &self.bands }
+    }
+}
+
 /// The fingerprint of a text.
 #[must_use]
 pub fn fingerprint(text: &str) -> Fingerprint {

@@ -4,9 +4,11 @@ pub mod address;
 mod asked;
 mod blocks;
 mod compiling;
+pub mod copies;
 pub mod fingerprint;
 pub mod forms;
 pub mod index;
+pub mod keep_store;
 mod lookup;
 #[cfg(test)]
 mod naive_tests;

@@ -34,6 +34,7 @@ pub mod tip;
 pub mod tip_store;
 pub mod watched;
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::time::Duration;
 
@@ -119,6 +120,43 @@ pub struct Post {
     /// True when whoever handed it in, or in whose box it lies, says that all of it is for us. Then a person sees it,
     /// whatever the judge thinks.
     pub handed_in: bool,
+}
+
+impl Post {
+    /// The same post without the letter NUL, which no database of ours keeps: one of them would refuse the whole batch.
+    #[must_use]
+    pub fn without_nul(&self) -> Cow<'_, Self> {
+        let may = [
+            &self.url,
+            &self.thread,
+            &self.reply_to,
+            &self.title,
+            &self.local_id,
+            &self.author,
+            &self.writer,
+            &self.language,
+        ];
+        let must = [&self.channel, &self.native_id, &self.text];
+        if !may.into_iter().flatten().chain(must).any(|text| text.contains('\0')) {
+            return Cow::Borrowed(self);
+        }
+        let mut post = self.clone();
+        let may = [
+            &mut post.url,
+            &mut post.thread,
+            &mut post.reply_to,
+            &mut post.title,
+            &mut post.local_id,
+            &mut post.author,
+            &mut post.writer,
+            &mut post.language,
+        ];
+        let must = [&mut post.channel, &mut post.native_id, &mut post.text];
+        for text in may.into_iter().flatten().chain(must) {
+            text.retain(|letter| letter != '\0');
+        }
+        Cow::Owned(post)
+    }
 }
 
 /// A post that its writer or the channel has taken away.

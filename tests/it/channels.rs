@@ -280,6 +280,37 @@ async fn what_is_said_to_us_is_kept_though_no_rule_hears_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_no_database_keeps_stops_no_batch() {
+    for engine in ENGINES {
+        let stage = Stage::open(engine, TORGET, at(0, 8, 0)).await;
+        let nul = |text: &str| Some(format!("{text}\0"));
+        let hostile = Post {
+            author: nul("Nån"),
+            title: nul("Vatten"),
+            language: nul("sv"),
+            thread: nul("t"),
+            reply_to: nul("r"),
+            local_id: nul("7"),
+            url: nul("https://torget.example/x"),
+            writer: nul("id:x"),
+            ..post("x\0", &format!("{BROWN}\0"), at(0, 8, 0))
+        };
+        stage
+            .hears(
+                "torget",
+                &[hostile.clone(), post("y", "Gatlampan vid Ale kommuns skola i Nol är trasig.", at(0, 8, 0))],
+                &[],
+            )
+            .await;
+        assert_eq!(stage.number("select count(*) from mentions where native_id in ('x', 'y')").await, 2);
+        let gone = Gone { name: Name::Native("x\0".to_owned()), at: None };
+        stage.hears("torget", &[hostile], &[gone]).await;
+        assert_eq!(stage.number("select count(*) from mentions where deleted_at is not null").await, 1);
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_turns_blind_is_told_to_the_keeper_once_a_turn_in_working_hours() {
     for engine in ENGINES {
         let sources = "[[source]]\nkey = \"borta\"\nname = \"Borta\"\nkind = \"feed\"\naddress = \"http://127.0.0.1:9/feed\"\n\

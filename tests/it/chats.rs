@@ -15,7 +15,7 @@ use lyhord::chat::{Chat as _, SendError, Tried, outbox_store};
 use lyhord::clock::Time;
 use lyhord::id::CaseId;
 use lyhord::jobs::hear_staff::{self, Part};
-use lyhord::mention::store::NewMention;
+use lyhord::mention::keep_store::NewMention;
 use lyhord::source::store::Named;
 use lyhord::web::{secret, store};
 use lyhord::{case, chat, on, source};
@@ -28,7 +28,7 @@ use crate::fake_matrix::{self, FakeMatrix};
 use crate::fake_mattermost::{self, FakeMattermost};
 use crate::fake_slack::{self, FakeSlack, signature};
 use crate::fake_telegram::{self, FakeTelegram, Fault};
-use crate::harness::{Database, ENGINES, Engine, at, database};
+use crate::harness::{Database, ENGINES, Engine, at, database, kept};
 use crate::running::{Running, config};
 
 const SIXTEN: &str = "sixten-prov";
@@ -120,8 +120,7 @@ impl Stage {
             hearing: "{}".into(),
             ..NewMention::default()
         };
-        let mention = lyhord::mention::store::keep(&mut tx, &new, now).await.unwrap().unwrap();
-        lyhord::mention::store::join_cluster(&mut tx, mention, mention, &[]).await.unwrap();
+        let mention = kept(&mut tx, new, now).await;
         let new = NewCase {
             mention_id: mention,
             cluster_id: mention,

@@ -9,7 +9,7 @@ use lyhord::db::{Db, Tx};
 use lyhord::id::{CaseId, MentionId, SourceId};
 use lyhord::journal::{self, Fact, Verdict};
 use lyhord::mention::Relevance;
-use lyhord::mention::store::NewMention;
+use lyhord::mention::keep_store::{self, Alike, Banded, Clustered, Marks, NewMention, Same};
 use lyhord::mention::version_store;
 use lyhord::queue::{self, Lane, Work};
 use lyhord::reminder::store::NewReminder;
@@ -18,7 +18,7 @@ use lyhord::source::rhythm::Hour;
 use lyhord::source::store::{Named, Reading};
 use lyhord::{assignment, audit, case, chat, classification, mention, reminder, response, source, web};
 
-use crate::harness::on_both;
+use crate::harness::{kept, on_both};
 
 pub const NOW: Time = Time(1_000_000_000_000);
 
@@ -57,8 +57,9 @@ async fn a_mention(tx: &mut Tx, source: SourceId, native_id: &str, words: &str) 
         hearing: "{}".to_owned(),
         ..NewMention::default()
     };
-    let id = mention::store::keep(tx, &new, NOW).await.unwrap().unwrap();
-    mention::store::join_cluster(tx, id, id, &[1, 2]).await.unwrap();
+    let id = kept(tx, new, NOW).await;
+    let banded = [Banded { band: 1, id }, Banded { band: 2, id }];
+    keep_store::cluster(tx, &[Clustered { id, cluster: id }], &banded).await.unwrap();
     id
 }
 
@@ -212,15 +213,31 @@ async fn a_post_is_kept_once_and_joined_to_those_that_say_the_same() {
             body: "annat",
             ..NewMention::default()
         };
-        assert_eq!(mention::store::keep(&mut tx, &again, NOW).await.unwrap(), None);
+        let elsewhere = NewMention { channel: "forum", url_key: Some("u"), ..again.clone() };
+        let batch = [again, elsewhere.clone(), elsewhere];
+        let ids = keep_store::keep(&mut tx, &batch, NOW).await.unwrap();
+        assert!(matches!(ids[..], [None, Some(_), None]), "known, new, and twice in the batch: {ids:?}");
+        let other = ids[1].unwrap();
+        keep_store::cluster(&mut tx, &[Clustered { id: other, cluster: other }], &[]).await.unwrap();
         let second = a_mention(&mut tx, source, "2", "brunt vatten i Nol!").await;
-        assert_eq!(mention::store::same(&mut tx, second, None, 7).await.unwrap(), Some(first));
-        assert_eq!(mention::store::same(&mut tx, second, Some("x"), 8).await.unwrap(), None);
-        let alike = mention::store::alike(&mut tx, second, &[1, 5], 9).await.unwrap();
-        assert_eq!(alike, [(first, "brunt vatten i Nol".to_owned())]);
-        assert_eq!(mention::store::waiting(&mut tx).await.unwrap(), 2);
+        let new = |id| MentionId(second.0 + id);
+        let marks = [
+            Marks { id: new(1), url_key: None, fingerprint: Some(7) },
+            Marks { id: new(2), url_key: Some("u"), fingerprint: Some(7) },
+            Marks { id: new(3), url_key: Some("x"), fingerprint: None },
+        ];
+        let same = |id, by_url, by_words| Same { id: new(id), by_url, by_words };
+        assert_eq!(
+            keep_store::same(&mut tx, &marks).await.unwrap(),
+            [same(1, None, Some(first)), same(2, Some(other), Some(first)), same(3, None, None)]
+        );
+        assert_eq!(keep_store::met(&mut tx, &[1, 5, 1]).await.unwrap(), [1]);
+        let alike = keep_store::alike(&mut tx, &[1, 5], 1).await.unwrap();
+        let body = "brunt vatten i Nol".to_owned();
+        assert_eq!(alike, [Alike { id: first, cluster_id: first, shared: 1, body }]);
+        assert_eq!(mention::store::waiting(&mut tx).await.unwrap(), 3);
         let unjudged = mention::store::unjudged(&mut tx, 9).await.unwrap();
-        assert_eq!(unjudged.iter().map(|m| m.id).collect::<Vec<_>>(), [first, second]);
+        assert_eq!(unjudged.iter().map(|m| m.id).collect::<Vec<_>>(), [first, other, second]);
         let judged = classification::store::keep(&mut tx, first, &a_verdict(), NOW).await.unwrap();
         mention::store::judged_as(&mut tx, first, judged).await.unwrap();
         assert_eq!(classification::store::standing(&mut tx, first).await.unwrap().unwrap(), a_verdict());
@@ -1124,7 +1141,7 @@ async fn an_answer_in_the_channel_finds_its_case_and_only_moves_the_first_respon
             hearing: "{}".to_owned(),
             ..NewMention::default()
         };
-        let id = mention::store::keep(&mut tx, &own, later(20)).await.unwrap().unwrap();
+        let id = kept(&mut tx, own, later(20)).await;
         let answers = version_store::own_answers(&mut tx, &[case], 9).await.unwrap();
         let found: Vec<_> =
             answers.iter().map(|own| (own.case_id, own.id, own.body.as_str(), own.authored_at)).collect();

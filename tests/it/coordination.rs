@@ -462,11 +462,9 @@ async fn of_two_processes_that_claim_at_once_exactly_one_wins() {
         let mut won = [0, 0];
         for _ in 0..20 {
             let id = desk.opens(Matter::default()).await;
+            // Both look at the same page before either of them clicks.
+            let seen = desk.row(id).await.revision;
             let claim = async |app: &App, who: &str| {
-                let seen = {
-                    let mut tx = app.db.read().await.unwrap();
-                    case::store::find(&mut tx, id).await.unwrap().unwrap().revision
-                };
                 let mut tx = app.db.write().await.unwrap();
                 match acts::take(&mut tx, who, id, Some(seen), at(0, 9, 1)).await {
                     Ok(_) => tx.commit().await.is_ok(),

@@ -9,12 +9,12 @@ use lyhord::clock::Time;
 use lyhord::config::Config;
 use lyhord::id::{CaseId, SourceId};
 use lyhord::jobs::{self, Job};
-use lyhord::mention::store::NewMention;
+use lyhord::mention::keep_store::NewMention;
 use lyhord::response::acts;
 use lyhord::source::store::Named;
 use lyhord::{case, chat, journal, on, source};
 
-use crate::harness::{Database, Engine, database};
+use crate::harness::{Database, Engine, database, kept};
 use crate::running::{Running, config};
 
 /// A matter as the judge would have it.
@@ -132,8 +132,7 @@ impl Desk {
             hearing: "{}".to_owned(),
             ..NewMention::default()
         };
-        let mention = lyhord::mention::store::keep(&mut tx, &new, now).await.unwrap().unwrap();
-        lyhord::mention::store::join_cluster(&mut tx, mention, mention, &[]).await.unwrap();
+        let mention = kept(&mut tx, new, now).await;
         let case = NewCase {
             mention_id: mention,
             cluster_id: mention,

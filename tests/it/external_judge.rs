@@ -14,7 +14,7 @@ use lyhord::classification::{Classification, Classifier as _, Subject};
 use lyhord::clock::Clock;
 use lyhord::jobs;
 use lyhord::journal;
-use lyhord::mention::store::NewMention;
+use lyhord::mention::keep_store::NewMention;
 use serde_json::{Value, json};
 
 use crate::harness::{ENGINES, at, database};
@@ -101,7 +101,7 @@ async fn judged(app: &App, native_id: &str, text: &str) -> (Classification, Valu
         hearing: "{}".into(),
         ..NewMention::default()
     };
-    let id = lyhord::mention::store::keep(&mut tx, &new, now).await.unwrap().unwrap();
+    let id = crate::harness::kept(&mut tx, new, now).await;
     tx.commit().await.unwrap();
     jobs::classify_mentions::run(app, now).await.unwrap();
     let mut tx = app.db.read().await.unwrap();

@@ -3,7 +3,9 @@
 use std::future::Future;
 
 use lyhord::clock::Time;
-use lyhord::db::Db;
+use lyhord::db::{Db, Tx};
+use lyhord::id::MentionId;
+use lyhord::mention::keep_store::{self, Clustered, NewMention};
 
 use crate::postgres;
 
@@ -51,4 +53,11 @@ pub fn at(day: i8, hour: i8, minute: i8) -> Time {
         jiff::civil::date(2026, 11, 23).at(hour, minute, 0, 0).checked_add(jiff::Span::new().days(day)).unwrap();
     let zone = lyhord::calendar::stockholm();
     Time::of(zone.to_ambiguous_timestamp(local).compatible().unwrap())
+}
+
+/// Keeps a mention that says what no other says.
+pub async fn kept(tx: &mut Tx, new: NewMention<'_>, now: Time) -> MentionId {
+    let id = keep_store::keep(tx, &[new], now).await.unwrap()[0].expect("a new one");
+    keep_store::cluster(tx, &[Clustered { id, cluster: id }], &[]).await.unwrap();
+    id
 }

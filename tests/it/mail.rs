@@ -226,8 +226,12 @@ async fn a_server_that_drips_is_waited_for_no_longer_than_we_bear() {
     tokio::spawn(async move {
         while let Ok((mut line, _)) = listener.accept().await {
             tokio::spawn(async move {
-                while line.write_all(b"*").await.is_ok() {
-                    tokio::time::sleep(Duration::from_secs(1)).await;
+                let greeting = b"* OK ".iter().chain(std::iter::repeat(&b'a'));
+                for letter in greeting {
+                    if line.write_all(&[*letter]).await.is_err() {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(300)).await;
                 }
             });
         }

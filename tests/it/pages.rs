@@ -13,7 +13,7 @@ use lyhord::clock::{Clock, Time};
 use lyhord::config::Config;
 use lyhord::id::{CaseId, SourceId};
 use lyhord::journal::{self, Verdict};
-use lyhord::mention::store::NewMention;
+use lyhord::mention::keep_store::NewMention;
 use lyhord::source::store::Named;
 use lyhord::web::access::{TABLE, Who, lets_in};
 use lyhord::web::{secret, sign_in, store};
@@ -119,8 +119,7 @@ impl House {
             hearing: "{}".into(),
             ..NewMention::default()
         };
-        let mention = lyhord::mention::store::keep(&mut tx, &new, now).await.unwrap().unwrap();
-        lyhord::mention::store::join_cluster(&mut tx, mention, mention, &[]).await.unwrap();
+        let mention = crate::harness::kept(&mut tx, new, now).await;
         let case = NewCase {
             mention_id: mention,
             cluster_id: mention,
