@@ -9,11 +9,13 @@ use crate::classification::judge::Judge;
 use crate::classification::opinion::{self, Opinion, Silence};
 use crate::classification::{self, Classification, Classifier, Subject};
 use crate::clock::Time;
-use crate::id::MentionId;
+use crate::db::Tx;
+use crate::id::{MentionId, SourceId};
 use crate::jobs::{BATCH, Job};
 use crate::journal::{self, Fact};
 use crate::mention::store::Mention;
 use crate::mention::{self, Hearing};
+use crate::source;
 
 /// Most threads that judge a batch.
 const CORES: usize = 4;
@@ -48,9 +50,10 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         // What came while we asked is judged next time, so that it is asked about too.
         batch.retain(|found| asked.seen.contains(&found.id));
     }
+    let grounds = Grounds::load(&mut tx).await?;
     let mut verdicts = Vec::with_capacity(batch.len());
     let mut facts = Vec::with_capacity(batch.len());
-    for (found, own) in batch.iter().zip(side_by_side(&batch, |found| judge.classify(&subject(found)))) {
+    for (found, own) in batch.iter().zip(side_by_side(&batch, |found| grounds.judged(&judge, found))) {
         let said = asked.as_ref().and_then(|asked| asked.said.get(&found.id));
         let verdict = second(app, &judge, own, said);
         facts.push(fact(found, &verdict, said, now));
@@ -86,12 +89,31 @@ fn side_by_side<T: Sync, R: Send>(items: &[T], done: impl Fn(&T) -> R + Sync) ->
     })
 }
 
-fn subject(found: &Mention) -> Subject<'_> {
+/// The names of the sources: a post that names no place is about where its source stands.
+struct Grounds(BTreeMap<SourceId, String>);
+
+impl Grounds {
+    async fn load(tx: &mut Tx) -> sqlx::Result<Self> {
+        Ok(Self(source::store::names(tx).await?.into_iter().collect()))
+    }
+
+    /// The name of a post's source, and the site where it stands.
+    fn of(&self, found: &Mention) -> String {
+        let name = self.0.get(&found.source_id).map_or("", String::as_str);
+        format!("{name} {}", found.site)
+    }
+
+    fn judged(&self, judge: &Judge, found: &Mention) -> Classification {
+        judge.classify(&subject(found, &self.of(found)))
+    }
+}
+
+fn subject<'a>(found: &'a Mention, ground: &'a str) -> Subject<'a> {
     Subject {
         title: found.title.as_deref().unwrap_or_default(),
         text: &found.body,
         channel: &found.channel,
-        source: &found.site,
+        source: ground,
         heard: serde_json::from_str::<Hearing>(&found.hearing).ok().map(|hearing| hearing.relevance),
     }
 }
@@ -100,15 +122,19 @@ fn subject(found: &Mention) -> Subject<'_> {
 async fn ask_outside(app: &App, judge: &Judge, endpoint: &Endpoint, now: Time) -> anyhow::Result<Asked> {
     let mut tx = app.db.read().await?;
     let batch = mention::store::unjudged(&mut tx, BATCH).await?;
+    let grounds = Grounds::load(&mut tx).await?;
     // Ended and not dropped: what is dropped lets its rows go later, and they would be passed over below.
     tx.commit().await?;
     let seen = batch.iter().map(|found| found.id).collect();
     let requests: Vec<_> = batch
         .iter()
         .filter(|found| !found.own)
-        .map(|found| (found, subject(found)))
-        .filter(|(_, subject)| opinion::is_asked_about(&judge.classify(subject)))
-        .map(|(found, subject)| (found.id, opinion::request(endpoint.model(), judge, &subject)))
+        .filter_map(|found| {
+            let ground = grounds.of(found);
+            let subject = subject(found, &ground);
+            let asked = opinion::is_asked_about(&judge.classify(&subject));
+            asked.then(|| (found.id, opinion::request(endpoint.model(), judge, &subject)))
+        })
         .collect();
     Ok(Asked { seen, said: endpoint.ask_all(judge, requests, now).await })
 }

@@ -4,6 +4,7 @@ use super::Subject;
 use super::form::form;
 use super::lexicon::{Dimension, Hit, Lexicon};
 use super::normal::{Kind, Normal, Token, is_emoji, normalise};
+use super::standing::Stand;
 use super::tone;
 
 /// Buckets that features are hashed to: 2^16, so that a bucket is a `u16` and a model of 32 classes 2 MB.
@@ -28,6 +29,8 @@ const GROUP: f32 = 0.5;
 const MOOD: f32 = 0.5;
 /// A group that weighs less than this is of weak words: they are counted apart.
 const WEAK: f32 = 0.75;
+/// What another place in the name of the source weighs, as a group of the lexicon: as much as one in the text.
+const FOREIGN_GROUND: f32 = 1.5;
 /// The weight of one feature of channel and shape.
 const SHAPE: f32 = 0.35;
 
@@ -63,6 +66,8 @@ pub struct Seen {
     pub hits: Vec<Hit>,
     /// What the linear layer gets.
     pub features: Vec<Feature>,
+    /// Whose ground its source stands on, when that counts: the post itself names no place.
+    pub stand: Option<Stand>,
 }
 
 /// Reads a post: title and text together.
@@ -86,8 +91,8 @@ pub fn see(lexicon: &Lexicon, subject: &Subject<'_>, whole: &str, rarity: Option
     mood(&tone, &normal, tone::grade(whole), &mut features);
     form(&normal, &mut features);
     limit(&mut features, first, INTENT | SENTIMENT | URGENCY);
-    scene(lexicon, subject, &normal, &hits, &mut features);
-    Seen { normal, hits, features }
+    let stand = scene(lexicon, subject, &normal, &hits, &mut features);
+    Seen { normal, hits, features, stand }
 }
 
 /// FNV-1a: stable over versions and machines, unlike the hashers of the standard library.
@@ -316,7 +321,14 @@ fn label(kind: u8, dimension: Dimension, slug: &str) -> u16 {
 }
 
 /// Where the post stands: channel, how near its words are to us, and its shape.
-fn scene(lexicon: &Lexicon, subject: &Subject<'_>, normal: &Normal, hits: &[Hit], features: &mut Vec<Feature>) {
+/// Gives whose ground its source stands on, when that counts.
+fn scene(
+    lexicon: &Lexicon,
+    subject: &Subject<'_>,
+    normal: &Normal,
+    hits: &[Hit],
+    features: &mut Vec<Feature>,
+) -> Option<Stand> {
     let has = |dimension: Dimension, slug: &str| {
         hits.iter()
             .filter_map(|hit| lexicon.group(hit))
@@ -345,7 +357,19 @@ fn scene(lexicon: &Lexicon, subject: &Subject<'_>, normal: &Normal, hits: &[Hit]
     } else {
         "-"
     };
+    let stand = if anchor == "none" && foreign == "-" { lexicon.stand(subject.source) } else { None };
+    let (anchor, foreign) = match stand {
+        Some(Stand::Ours) => ("weak", foreign),
+        Some(Stand::Elsewhere) => (anchor, "elsewhere"),
+        None => (anchor, foreign),
+    };
     let topical = if has(Dimension::Topic, "") { "topic" } else { "-" };
+    let from = features.len();
+    if stand == Some(Stand::Elsewhere) {
+        let value = GROUP * FOREIGN_GROUND;
+        features.push(at(label(b'g', Dimension::Elsewhere, "neighbour"), value, (0, 0)));
+        limit(features, from, RELEVANCE);
+    }
     let from = features.len();
     let mut add = |parts: &[&str], value: f32| {
         let hash = parts.iter().fold(Hash::of(b'x'), |hash, part| hash.add(part.as_bytes()).add(b"|"));
@@ -397,4 +421,5 @@ fn scene(lexicon: &Lexicon, subject: &Subject<'_>, normal: &Normal, hits: &[Hit]
         add(&["begins", normal.word(first)], SHAPE);
     }
     limit(features, from, ALL & !TOPIC);
+    stand
 }

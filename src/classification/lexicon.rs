@@ -5,6 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use sha2::{Digest, Sha256};
 
 use super::normal::{Kind, Normal, normalise};
+use super::standing::{Stand, Stands};
 use crate::hex::hex;
 use crate::settings::{Problems, Section};
 
@@ -135,6 +136,7 @@ pub struct Lexicon {
     matcher: AhoCorasick,
     channels: FxHashMap<String, Nearness>,
     forgiven: Vec<(String, u32)>,
+    stands: Stands,
     topics: Vec<(String, String)>,
     protected_topics: FxHashSet<String>,
 }
@@ -171,8 +173,9 @@ impl Lexicon {
         let matcher = AhoCorasick::new(patterns.iter().map(|pattern: &Pattern| pattern.text.as_str()))
             .map_err(LexiconError::TooLarge)?;
         let forgiven = forgiven(&groups, &patterns);
+        let stands = stands(&groups, &patterns);
         let topics = topics(&groups);
-        Ok(Self { groups, patterns, matcher, channels, forgiven, topics, protected_topics })
+        Ok(Self { groups, patterns, matcher, channels, forgiven, stands, topics, protected_topics })
     }
 
     /// The lexicon that is shipped, for a first start and for tests.
@@ -233,6 +236,12 @@ impl Lexicon {
     #[must_use]
     pub fn nearness(&self, channel: &str) -> Nearness {
         self.channels.get(channel).copied().unwrap_or(Nearness::Open)
+    }
+
+    /// Whose ground a source stands on, by its name or address.
+    #[must_use]
+    pub fn stand(&self, source: &str) -> Option<Stand> {
+        self.stands.of(source)
     }
 
     /// True when a topic stem already stands inside `word`.
@@ -308,6 +317,20 @@ impl Lexicon {
 /// A bit for each letter that occurs, to compare two words cheaply before they are compared exactly.
 fn mask_of(word: &str) -> u32 {
     word.bytes().fold(0, |mask, byte| mask | 1 << (byte & 31))
+}
+
+/// The places that a source may be named after: ours that are nobody else's, and those of others.
+fn stands(groups: &[Group], patterns: &[Pattern]) -> Stands {
+    let places = patterns.iter().filter(|pattern| !matches!(pattern.edge, Edge::Ends));
+    Stands::new(places.filter_map(|pattern| {
+        let group = groups.get(usize::from(pattern.group))?;
+        let stand = match (group.dimension, group.slug.as_str()) {
+            (Dimension::Place, "strong") => Stand::Ours,
+            (Dimension::Elsewhere, _) => Stand::Elsewhere,
+            _ => return None,
+        };
+        Some((pattern.text.as_str(), stand))
+    }))
 }
 
 const SHIPPED: &str = include_str!("../../config/lexicon.toml");

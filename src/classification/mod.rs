@@ -49,6 +49,7 @@ pub mod report;
 pub mod safety;
 pub mod seed;
 pub mod similar;
+pub mod standing;
 pub mod store;
 pub mod suggest;
 pub mod tone;
@@ -134,7 +135,7 @@ pub struct Subject<'a> {
     pub text: &'a str,
     /// The channel's slug.
     pub channel: &'a str,
-    /// The source's key.
+    /// The source's name and address: a post that names no place is about where it stands.
     pub source: &'a str,
     /// What the watch rules said, when they were asked.
     pub heard: Option<Relevance>,

@@ -21,7 +21,7 @@ pub const HELD_OUT: [&str; 8] = [
 pub const UNREAD: [&str; 2] = ["omskrivaren", "torgtyckaren"];
 
 /// Every voice and its posts, one JSON object a line.
-const VOICES: [(&str, &str); 40] = [
+const VOICES: [(&str, &str); 72] = [
     ("anhorig-omsorg", include_str!("seed/anhorig-omsorg.jsonl")),
     ("arg-villaagare", include_str!("seed/arg-villaagare.jsonl")),
     ("blandat", include_str!("seed/blandat.jsonl")),
@@ -63,6 +63,38 @@ const VOICES: [(&str, &str); 40] = [
     ("ung-chatt", include_str!("seed/ung-chatt.jsonl")),
     // Everyday talk about anything, labelled with its tone alone.
     ("vardagston", include_str!("seed/vardagston.jsonl")),
+    ("arg-bilist", include_str!("seed/arg-bilist.jsonl")),
+    ("butiksagare", include_str!("seed/butiksagare.jsonl")),
+    ("fotbollstranare", include_str!("seed/fotbollstranare.jsonl")),
+    ("hundagare", include_str!("seed/hundagare.jsonl")),
+    ("ironisk-forumrav", include_str!("seed/ironisk-forumrav.jsonl")),
+    ("jagad-av-myndigheter", include_str!("seed/jagad-av-myndigheter.jsonl")),
+    ("kortfattad-bussresenar", include_str!("seed/kortfattad-bussresenar.jsonl")),
+    ("nyanland-enkel-svenska", include_str!("seed/nyanland-enkel-svenska.jsonl")),
+    ("pensionar-versaler", include_str!("seed/pensionar-versaler.jsonl")),
+    ("politikaktiv", include_str!("seed/politikaktiv.jsonl")),
+    ("sommarstugeagare", include_str!("seed/sommarstugeagare.jsonl")),
+    ("stressad-smabarnsforalder", include_str!("seed/stressad-smabarnsforalder.jsonl")),
+    ("tonaring-chatt", include_str!("seed/tonaring-chatt.jsonl")),
+    ("underskoterska", include_str!("seed/underskoterska.jsonl")),
+    ("villaagare-granntvist", include_str!("seed/villaagare-granntvist.jsonl")),
+    ("annonstorget", include_str!("seed/annonstorget.jsonl")),
+    ("grannkommunen", include_str!("seed/grannkommunen.jsonl")),
+    ("ton-01", include_str!("seed/ton-01.jsonl")),
+    ("ton-02", include_str!("seed/ton-02.jsonl")),
+    ("ton-03", include_str!("seed/ton-03.jsonl")),
+    ("ton-04", include_str!("seed/ton-04.jsonl")),
+    ("ton-05", include_str!("seed/ton-05.jsonl")),
+    ("ton-06", include_str!("seed/ton-06.jsonl")),
+    ("ton-07", include_str!("seed/ton-07.jsonl")),
+    ("inte-ale", include_str!("seed/inte-ale.jsonl")),
+    ("redaktioner-och-rykten", include_str!("seed/redaktioner-och-rykten.jsonl")),
+    ("ton-08", include_str!("seed/ton-08.jsonl")),
+    ("ton-09", include_str!("seed/ton-09.jsonl")),
+    ("ton-10", include_str!("seed/ton-10.jsonl")),
+    ("ton-11", include_str!("seed/ton-11.jsonl")),
+    ("ton-12", include_str!("seed/ton-12.jsonl")),
+    ("ton-13", include_str!("seed/ton-13.jsonl")),
 ];
 
 /// All labelled posts, in the order of the voices. Lines that are no posts are left out; a test says there are none.

@@ -175,6 +175,14 @@ pub async fn settle(tx: &mut Tx, reading: &Reading<'_>) -> sqlx::Result<bool> {
         .execute(c).await.map(|done| done.rows_affected() > 0))
 }
 
+/// The name of each source.
+///
+/// # Errors
+/// What the database says.
+pub async fn names(tx: &mut Tx) -> sqlx::Result<Vec<(SourceId, String)>> {
+    on!(tx, c => sqlx::query_as("select id, name from sources").fetch_all(c).await)
+}
+
 /// Every source, the ones that need a person first.
 ///
 /// # Errors

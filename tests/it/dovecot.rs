@@ -14,6 +14,8 @@ const NOBODY: u32 = 65_534;
 pub struct Dovecot {
     folder: tempfile::TempDir,
     pub port: u16,
+    /// Where it speaks TLS from the first byte; 0 when it has no certificate.
+    pub secure_port: u16,
     server: Child,
     next: std::cell::Cell<u32>,
 }
@@ -34,24 +36,66 @@ fn name_of(flag: &str) -> String {
     String::from_utf8_lossy(&Command::new("id").args([flag, "-n"]).output().unwrap().stdout).trim().to_owned()
 }
 
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn openssl(folder: &Path, arguments: &[&str]) {
+    let done =
+        Command::new("openssl").args(arguments).current_dir(folder).output().expect("tests/run installs openssl");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
 impl Dovecot {
     pub fn start() -> Self {
+        Self::begin(false)
+    }
+
+    /// One with a certificate for `localhost`, by an authority that only [`Self::authority`] tells of. It takes no
+    /// password in the clear.
+    pub fn with_certificate() -> Self {
+        Self::begin(true)
+    }
+
+    /// The certificate of the authority behind [`Self::with_certificate`].
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+
+    fn certify(folder: &Path) {
+        let new = ["-newkey", "rsa:2048", "-nodes", "-days", "2"];
+        let authority = ["req", "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=Provutfardaren"];
+        openssl(folder, &[&authority[..], &new[..]].concat());
+        std::fs::write(folder.join("ext"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n").unwrap();
+        let request = ["req", "-keyout", "key.pem", "-out", "csr.pem", "-subj", "/CN=localhost"];
+        openssl(folder, &[&request[..], &new[..3]].concat());
+        let sign = ["x509", "-req", "-in", "csr.pem", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"];
+        openssl(folder, &[&sign[..], &["-out", "cert.pem", "-days", "2", "-extfile", "ext"][..]].concat());
+    }
+
+    fn begin(certificate: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let (port, secure_port) = (free_port(), if certificate { free_port() } else { 0 });
         let at = folder.path().display().to_string();
         let (user, group) =
             if is_root() { ("nobody".to_owned(), "nogroup".to_owned()) } else { (name_of("-u"), name_of("-g")) };
         let owner = if is_root() { "uid=65534 gid=65534" } else { "" };
+        let protection = if certificate {
+            Self::certify(folder.path());
+            format!("ssl = required\nssl_cert = <{at}/cert.pem\nssl_key = <{at}/key.pem\n")
+        } else {
+            "ssl = no\ndisable_plaintext_auth = no\n".to_owned()
+        };
         let configuration = format!(
-            "protocols = imap\nbase_dir = {at}/run\nstate_dir = {at}/state\nlog_path = {at}/log\nssl = no\n\
-             disable_plaintext_auth = no\nlisten = 127.0.0.1\ndefault_internal_user = {user}\n\
+            "protocols = imap\nbase_dir = {at}/run\nstate_dir = {at}/state\nlog_path = {at}/log\n{protection}\
+             listen = 127.0.0.1\ndefault_internal_user = {user}\n\
              default_internal_group = {group}\ndefault_login_user = {user}\nmail_location = maildir:{at}/mail/%u\n\
              auth_failure_delay = 0\n\
              passdb {{\n  driver = passwd-file\n  args = scheme=PLAIN {at}/users\n}}\n\
              userdb {{\n  driver = static\n  args = {owner} home={at}/mail/%u\n}}\n\
              service imap-login {{\n  chroot =\n  inet_listener imap {{\n    port = {port}\n  }}\n  \
-             inet_listener imaps {{\n    port = 0\n  }}\n}}\nservice anvil {{\n  chroot =\n}}\nservice stats {{\n  chroot =\n}}\n"
+             inet_listener imaps {{\n    port = {secure_port}\n    ssl = yes\n  }}\n}}\nservice anvil {{\n  chroot =\n}}\nservice stats {{\n  chroot =\n}}\n"
         );
         std::fs::write(folder.path().join("conf"), configuration).unwrap();
         std::fs::write(folder.path().join("users"), format!("{USER}:{{PLAIN}}{PASSWORD}\n")).unwrap();
@@ -62,7 +106,7 @@ impl Dovecot {
             .stderr(Stdio::null())
             .spawn()
             .expect("dovecot is missing: tests/run installs it (apt-get install dovecot-imapd)");
-        let dovecot = Self { folder, port, server, next: std::cell::Cell::new(1) };
+        let dovecot = Self { folder, port, secure_port, server, next: std::cell::Cell::new(1) };
         dovecot.make_box();
         let begun = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {

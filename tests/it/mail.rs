@@ -245,6 +245,49 @@ async fn a_server_that_drips_is_waited_for_no_longer_than_we_bear() {
     slow.stage.ends_whole().await;
 }
 
+/// What `lyhord check --online` says of a mailbox, and whether all is well. `authority` is one that this machine trusts.
+fn check(address: &str, password: &str, authority: Option<&std::path::Path>) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    for name in lyhord::config::FILES {
+        let from = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config").join(name);
+        std::fs::copy(from, folder.path().join(name)).unwrap();
+    }
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    std::fs::write(path("secret"), password).unwrap();
+    let source = format!(
+        "[[source]]\nkey = \"brev\"\nname = \"Brevlådan\"\nkind = \"mail\"\naddress = \"{address}\"\nlocal = true\n\
+         user = \"{USER}\"\nsecret_file = \"{}\"\n",
+        path("secret")
+    );
+    std::fs::write(path("sources.toml"), source).unwrap();
+    let mut lyhord = std::process::Command::new(env!("CARGO_BIN_EXE_lyhord"));
+    lyhord.args(["--config", &path(""), "--database", &format!("sqlite:{}", path("l.sqlite")), "check", "--online"]);
+    lyhord.env_remove("SSL_CERT_FILE").envs(authority.map(|authority| ("SSL_CERT_FILE", authority)));
+    let said = lyhord.output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    (said.status.success(), text)
+}
+
+#[test]
+fn a_mailbox_is_read_over_tls_from_the_first_byte_and_by_starttls_and_only_from_the_host_it_names() {
+    let server = Dovecot::with_certificate();
+    let authority = server.authority();
+    server.delivers(&letter("1", "Vatten", "", ASKS));
+    let at_once = format!("imaps://localhost:{}", server.secure_port);
+    let later = format!("imap://localhost:{}", server.port);
+    for address in [&at_once, &later] {
+        let (well, said) = check(address, PASSWORD, Some(&authority));
+        assert!(well && said.contains("Brevlådan: 1 inlägg"), "{address}: {said}{}", server.log());
+        let (well, said) = check(address, PASSWORD, None);
+        assert!(!well && said.contains("certifikat"), "nobody vouches for it: {said}");
+        let (well, said) = check(address, "fel", Some(&authority));
+        assert!(!well && said.contains("lösenordet") && !said.contains("fel\n"), "{said}");
+    }
+    let (well, said) = check(&at_once.replace("localhost", "127.0.0.1"), PASSWORD, Some(&authority));
+    assert!(!well && said.contains("certifikat"), "it is another name: {said}");
+    assert_eq!(server.untouched(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_on_an_inner_address_is_read_only_when_it_is_marked_as_ours() {
     let folder = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 
 mod absences;
 mod architecture;
+mod artefact;
 mod bluesky;
 mod channels;
 mod chats;

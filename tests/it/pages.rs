@@ -320,6 +320,15 @@ async fn a_form_without_our_secret_changes_nothing() {
     assert_eq!(house.stranger().post_raw("/logga-in", &fields).await.status, StatusCode::FORBIDDEN);
 }
 
+#[tokio::test]
+async fn a_letter_that_no_database_looks_for_is_a_bad_question_and_no_fault_of_ours() {
+    let house = house().await;
+    let mut browser = house.browser(OF_WATER).await;
+    for path in ["/?q=%00", "/logga-in/%00", "/arende/1%00"] {
+        assert_eq!(browser.get(path).await.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+}
+
 /// What somebody meets at an address of the table; one who is asked to sign in meets `UNAUTHORIZED`.
 async fn met(browser: &mut Browser<'_>, method: &Method, path: &str, case: CaseId) -> StatusCode {
     let id = if path.starts_with("/kallor") { browser.house.source.0 } else { case.0 };
