@@ -193,7 +193,11 @@ impl Job {
             Self::ReleaseCases => release_cases::run(app, now).await,
             Self::ReadAbsences => read_absences::run(app, now).await,
             Self::SumUpWeeks => sum_up_weeks::run(app, now).await,
-            Self::RemindStaff => remind_staff::run(app, now).await,
+            Self::RemindStaff => {
+                // What the beginning of an absence takes from somebody is others' before anyone is reminded of it.
+                release_cases::run(app, now).await?;
+                remind_staff::run(app, now).await
+            }
             Self::EditMessages => edit_messages::run(app, now).await,
             Self::DeliverMessages => deliver_messages::run(app).await,
             Self::Sweep => sweep::run(app, now).await,

@@ -1,6 +1,7 @@
 //! `lyhord demo`: a day in Ale on this machine, with real feeds over loopback, a clock that runs faster, staff that
 //! act by a script, and a chat that prints on the terminal. Needs nothing and leaves nothing.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::calendar::stockholm;
 use crate::calendar::words::clock_text;
 use crate::case::list_store::Filter;
 use crate::case::store::CaseRow;
-use crate::case::{DismissReason, Outcome};
+use crate::case::{DismissReason, Outcome, Threat};
 use crate::classification::{Intent, Urgency};
 use crate::clock::{Clock, Time};
 use crate::config::{self, Config, Overrides};
@@ -25,7 +26,7 @@ use crate::demo::day::Day;
 use crate::demo::staff::{Act, Deed, DemoCase, Person, Script, next_act};
 use crate::demo::{FACTOR, feeds, starts_at};
 use crate::response::acts::{self, Answer};
-use crate::response::{Done, Refused};
+use crate::response::{Done, Refused, lane_acts};
 use crate::settings::Problem;
 use crate::telemetry::{self, LogForm};
 use crate::web::sign_in;
@@ -143,6 +144,8 @@ async fn tell_and_act(app: Arc<App>, script: Script, stopped: watch::Receiver<bo
     let stop = until(stopped);
     tokio::pin!(stop);
     let mut told = 0;
+    // What is refused once would be refused again: those cases are left to the visitor.
+    let mut refused = BTreeSet::new();
     loop {
         tokio::select! {
             () = &mut stop => return Ok(()),
@@ -150,9 +153,12 @@ async fn tell_and_act(app: Arc<App>, script: Script, stopped: watch::Receiver<bo
         }
         let now = app.clock.now();
         for _ in 0..MOST {
-            let cases = seen(&app, now).await?;
+            let mut cases = seen(&app, now).await?;
+            cases.retain(|case| !refused.contains(&case.id));
             let Some(act) = next_act(&script, &cases, now) else { break };
-            carry_out(&app, &act, now).await?;
+            if !carry_out(&app, &act, now).await? {
+                refused.insert(act.case);
+            }
         }
         told = tell(&app, told).await?;
     }
@@ -179,6 +185,7 @@ async fn seen(app: &App, now: Time) -> sqlx::Result<Vec<DemoCase>> {
             opened_at: row.opened_at,
             reminded_at,
             accepted_at: row.accepted_at,
+            threat: lane_acts::threat_of(row),
         });
     }
     Ok(cases)
@@ -194,16 +201,20 @@ fn person(app: &App, key: &str, _: Time) -> Option<Person> {
     })
 }
 
-async fn carry_out(app: &App, act: &Act, now: Time) -> anyhow::Result<()> {
+/// False when the program would not have it.
+async fn carry_out(app: &App, act: &Act, now: Time) -> anyhow::Result<bool> {
     let mut tx = app.db.write().await?;
     let row = case::store::find(&mut tx, act.case).await?;
-    let Some(row) = row else { return Ok(()) };
+    let Some(row) = row else { return Ok(false) };
     match deed(&mut tx, act, &row, now).await {
-        Ok(_) => Ok(tx.commit().await?),
+        Ok(_) => {
+            tx.commit().await?;
+            Ok(true)
+        }
         Err(Refused::Db(fault)) => Err(fault.into()),
         Err(refused) => {
             tracing::warn!(case = %act.case, "the script could not act: {refused}");
-            Ok(())
+            Ok(false)
         }
     }
 }
@@ -219,6 +230,7 @@ async fn deed(tx: &mut Tx, act: &Act, row: &CaseRow, now: Time) -> Result<Done, 
         Deed::Take => acts::take(tx, who, case, None, now).await,
         Deed::Answer(text) => acts::answer(tx, who, case, None, written(text), now).await,
         Deed::Refer { text, contact } => acts::refer(tx, who, case, None, contact, written(text), now).await,
+        Deed::Handle(to, note) => lane_acts::handle_threat(tx, who, case, None, *to, note, now).await,
         Deed::Dismiss(words) => acts::dismiss(tx, who, case, None, DismissReason::HandledElsewhere, words, now).await,
     }
 }
@@ -248,6 +260,7 @@ async fn tell(app: &App, told: i64) -> sqlx::Result<i64> {
                 format!("{case} till {} ({})", name(&text("owner")), organisation.name_of_unit(&text("unit")))
             }
             "reminder.said" => format!("{case}: {} påmind ({})", name(&text("to")), stage(&text("stage"))),
+            "case.threat" => format!("{case}: {}", threat(&text("step"))),
             "case.taken" => format!("{case}: {} ”Jag tar det”", name(&line.actor)),
             "case.answered" => format!("{case} besvarat av {}", name(&line.actor)),
             "case.referred" => format!("{case} hänvisat av {}", name(&line.actor)),
@@ -266,6 +279,10 @@ fn judged(organisation: &Organisation, intent: &str, topic: &str, urgency: &str)
     let topic = organisation.topic(topic).map_or(topic, |topic| topic.name.as_str()).to_lowercase();
     let urgency = Urgency::from_slug(urgency).map_or(urgency, |urgency| urgency.swedish()).to_lowercase();
     format!("{intent}, {topic}, brådska {urgency}")
+}
+
+fn threat(slug: &str) -> String {
+    Threat::from_slug(slug).map_or_else(|| slug.to_owned(), |step| step.swedish().to_lowercase())
 }
 
 fn stage(slug: &str) -> String {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::day::Day;
+use crate::case::Threat;
 use crate::clock::Time;
 use crate::id::CaseId;
 use crate::settings::{self, Problem, Problems, Section};
@@ -55,6 +56,8 @@ pub struct DemoCase {
     pub reminded_at: Option<Time>,
     /// When its owner took it.
     pub accepted_at: Option<Time>,
+    /// Where the handling of a threat has come to, when it is one.
+    pub threat: Option<Threat>,
 }
 
 /// What somebody does with a case.
@@ -71,6 +74,8 @@ pub enum Deed {
         /// Where the citizen is referred.
         contact: String,
     },
+    /// Takes the next step in the handling of a threat, and notes this.
+    Handle(Threat, String),
     /// Closes it without an answer, for this reason.
     Dismiss(String),
 }
@@ -149,10 +154,35 @@ fn act(script: &Script, case: &DemoCase, now: Time) -> Option<Act> {
     let person = case.owner.as_ref()?;
     let (at, deed) = match case.state.as_str() {
         "assigned" => (takes_at(case), Deed::Take),
-        "accepted" => (case.accepted_at?.plus(work(case)), closing(script, case, person)),
+        "accepted" => match case.threat.and_then(step) {
+            Some(next) => (case.accepted_at?.plus(reached(next)), Deed::Handle(next, noted(next))),
+            None => (case.accepted_at?.plus(work(case)), closing(script, case, person)),
+        },
         _ => return None,
     };
     (at <= now).then(|| Act { case: case.id, who: person.key.clone(), deed })
+}
+
+/// The next step with a threat. In the demo each is one, and it is handled until support has been offered; to follow up
+/// comes a week later.
+fn step(threat: Threat) -> Option<Threat> {
+    threat.next().first().copied().filter(|next| *next <= Threat::Supported)
+}
+
+/// How long after it was taken a step is taken: a minute each, so that all are done when there is time to write.
+fn reached(step: Threat) -> Duration {
+    let before = Threat::ALL.iter().filter(|other| **other > Threat::Unpleasant && **other <= step).count();
+    Duration::from_mins(before as u64)
+}
+
+fn noted(step: Threat) -> String {
+    let note = match step {
+        Threat::Secured => "Skärmbild i säkerhetsmappen.",
+        Threat::Assessed => "Kvar: forumet är inte vårt. Forumets värd har fått veta.",
+        Threat::Reported => "K-nummer 5000-K000000-26 (påhittat).",
+        _ => "",
+    };
+    note.to_owned()
 }
 
 /// When its owner takes it.
@@ -236,6 +266,7 @@ mod tests {
             opened_at: OPENED,
             reminded_at: None,
             accepted_at: None,
+            threat: None,
         }
     }
 
@@ -286,6 +317,21 @@ mod tests {
             let taken = DemoCase { intent: "hot-hat".into(), ..accepted(post) };
             assert!(matches!(next_act(&script(), &[taken], after(60)).unwrap().deed, Deed::Dismiss(_)), "{post}");
         }
+    }
+
+    #[test]
+    fn a_threat_is_handled_step_by_step_before_it_is_closed() {
+        let taken =
+            DemoCase { intent: "hot-hat".into(), threat: Some(Threat::Suspected), ..accepted("hot-handlaggare") };
+        assert_eq!(next_act(&script(), std::slice::from_ref(&taken), OPENED), None, "one thing at a time");
+        let mut case = taken;
+        let mut steps = Vec::new();
+        while let Deed::Handle(to, note) = next_act(&script(), std::slice::from_ref(&case), after(10)).unwrap().deed {
+            assert!(to.asks_for().is_none() || !note.is_empty(), "{to:?} wants a note");
+            steps.push(to);
+            case.threat = Some(to);
+        }
+        assert_eq!((steps.len(), steps.last()), (6, Some(&Threat::Supported)));
     }
 
     #[test]

@@ -853,3 +853,25 @@ async fn a_promise_found_late_reports_both_figures() {
     .await;
     let _ = CaseId(0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rumour_goes_to_communications_whatever_its_topic_and_is_due_in_four_staffed_hours() {
+    let told = on_both(async |engine| {
+        let mut desk = Desk::open(engine, at(0, 15, 0), as_is).await;
+        let id = desk.opens(Matter { intent: "rykte", topic: "va", ..Matter::default() }).await;
+        let row = desk.row(id).await;
+        assert_eq!((row.lane.as_deref(), row.unit.as_deref()), (Some("rykte"), Some("kommunikation")));
+        assert_eq!(row.due_at, Some(at(1, 10, 30)), "{:?}", row.due_because);
+        desk.until(at(1, 16, 30)).await;
+        let told = desk.tell();
+        desk.stop().await;
+        told
+    })
+    .await;
+    insta::assert_snapshot!(told, @r"
+    Mon 23/11 15:00 1 assigned to ivar-provsson
+    Tue 24/11 10:30 1 broken: first-response
+    Tue 24/11 10:30 1 broken: resolution
+    Tue 24/11 15:30 1 said to hedda-exempel in terminal: manager
+    ");
+}

@@ -108,7 +108,7 @@ async fn a_correction_toward_caution_holds_at_once_and_away_from_it_needs_a_reas
 #[tokio::test]
 async fn what_is_not_about_us_is_corrected_and_closed_by_one_click() {
     let house = house().await;
-    let case = judged_case(&house, Told { text: "Är ni med och firar i Nol på lördag?", ..Told::default() }).await;
+    let case = judged_case(&house, Told { text: "Är ni med och firar i Alafors på lördag?", ..Told::default() }).await;
     let mut browser = house.browser(OF_WATER).await;
     let done = browser.post(&format!("/arende/{case}/ratta"), &right("relevance", "no")).await;
     assert_eq!(done.to, format!("/arende/{case}?sagt=inte-oss"));
@@ -163,9 +163,12 @@ async fn the_answer_to_a_like_question_is_one_click_from_the_draft() {
     assert!(!other.contains("Hemligt svar"), "only what is shown as similar can be copied");
 }
 
-/// A hundredth of the seed: enough to train on, and done in a moment without optimisation.
+/// So far apart that one lesson more makes no figure of so few posts fall: that a fall is refused is shown beside the gate.
+const STEP: usize = 90;
+
+/// A part of the seed: enough to train on, and done in a moment without optimisation.
 fn few() -> Vec<lyhord::classification::train::Lesson> {
-    lyhord::classification::seed::lessons().into_iter().step_by(110).collect()
+    lyhord::classification::seed::lessons().into_iter().step_by(STEP).collect()
 }
 
 /// A house whose judge learns from a small seed.

@@ -11,6 +11,7 @@ mod contract_desk;
 mod contract_hand;
 #[allow(clippy::large_futures, reason = "a journey is one future, and a test has room for it")]
 mod coordination;
+mod demo;
 mod desk;
 mod dovecot;
 mod due_vectors;

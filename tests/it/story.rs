@@ -257,8 +257,8 @@ fn in_words(entry: &Entry) -> Option<String> {
 /// Sixten's chat.
 const SIXTEN: i64 = 1_000;
 
-const BROWN: &str = "Brunt vatten i Nödinge! Sedan i morse kommer det bara brunt vatten ur kranen på Klorvägen. \
-                     Vet kommunen om det, och när blir det rent igen?";
+const BROWN: &str = "Brunt vatten i Nödinge! Sedan i morse kommer det bara brunt vatten ur kranen på Klorvägen, \
+                     och det luktar olja. Går det att dricka?";
 const LAMP: &str = "När ska gatubelysningen på Starrkärrsvägen i Alafors lagas? Det har varit mörkt i tre veckor och \
                     barnen går där till skolan.";
 const ELSEWHERE: &str = "Stockholm får en ny tunnelbana nästa år, säger regionen.";
