@@ -144,8 +144,8 @@ async fn a_source_is_read_by_one_at_a_time_and_keeps_its_place() {
         let mut tx = writing(&db).await;
         let id = a_source(&mut tx).await;
         assert_eq!(source::store::due(&mut tx, NOW, 9).await.unwrap(), [(id, NOW, 0)]);
-        let names = source::store::names(&mut tx).await.unwrap();
-        assert!(matches!(&names[..], [(named, _)] if *named == id), "{names:?}");
+        let all = source::store::names(&mut tx).await.unwrap();
+        assert!(matches!(&all[..], [(named, _)] if *named == id), "{all:?}");
         assert_eq!(source::store::next_due(&mut tx).await.unwrap(), Some(NOW));
         assert!(source::store::claim(&mut tx, id, "a", NOW, later(60)).await.unwrap().is_some());
         assert!(source::store::claim(&mut tx, id, "b", NOW, later(60)).await.unwrap().is_none(), "b came second");

@@ -48,9 +48,9 @@ fn within_a_minute_the_demo_shows_a_post_become_a_case_a_reminder_an_answer_and_
             panic!("{wanted:?} never came:\n{}\n{}", told.join("\n"), complaints.join().unwrap());
         };
         wanted.retain(|wanted| !line.contains(wanted));
-        if let Some(link) = line.find("http://127.0.0.1:").filter(|_| page.is_none()) {
-            let link = line[link..].trim().to_owned();
-            page = Some(std::thread::spawn(move || visit(&link)));
+        if let Some(begin) = line.find("http://127.0.0.1:").filter(|_| page.is_none()) {
+            let address = line[begin..].trim().to_owned();
+            page = Some(std::thread::spawn(move || visit(&address)));
         }
         told.push(line);
     }
@@ -71,7 +71,7 @@ fn within_a_minute_the_demo_shows_a_post_become_a_case_a_reminder_an_answer_and_
 }
 
 /// The page behind the sign-in link, as a browser gets it.
-fn visit(link: &str) -> String {
+fn visit(address: &str) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { reqwest::get(link).await.unwrap().text().await.unwrap() })
+    runtime.block_on(async { reqwest::get(address).await.unwrap().text().await.unwrap() })
 }
