@@ -98,7 +98,9 @@ pub async fn counts(tx: &mut Tx, owner: &str, now: Time) -> sqlx::Result<(i64, i
 pub async fn of_message(tx: &mut Tx, message: MessageId, limit: i64) -> sqlx::Result<Vec<CaseRow>> {
     on!(tx, c => sqlx::query_as(concat!(
         "select ", columns!(), " from cases
-         where id in (select case_id from reminders where message_id = $1 and (closed_at is null or stage like 'follow-%'))
+         where id in (select case_id from reminders where message_id = $1)
+           and (closed_at is null
+             or id in (select case_id from reminders where message_id = $1 and stage like 'follow-%'))
          order by due_at, id limit $2"))
         .bind(message).bind(limit).fetch_all(c).await)
 }
