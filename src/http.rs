@@ -34,6 +34,8 @@ pub struct Limits {
     pub head: Duration,
     /// From one piece of a body to the next: a slow drip is a way to hold a reader.
     pub chunk: Duration,
+    /// From one whole frame of a stream to the next, pings and answers to ours too.
+    pub silent: Duration,
     /// For the whole, redirects and waiting for the host included.
     pub total: Duration,
     /// Longest wait for our turn at a host before somebody else should be read instead.
@@ -50,6 +52,7 @@ impl Default for Limits {
             connect: Duration::from_secs(10),
             head: Duration::from_secs(20),
             chunk: Duration::from_secs(15),
+            silent: Duration::from_secs(90), // servers ping every half minute
             total: Duration::from_mins(1),
             turn: Duration::from_secs(20),
             body_bytes: 10 * 1024 * 1024, // the largest feed seen in the wild is about 8 MB

@@ -163,3 +163,52 @@ async fn a_gzip_that_breaks_off_gives_what_could_be_unpacked_or_a_fault_and_neve
     let answer = client().fetch(&ask(&server.url, Reach::Public)).await;
     assert!(answer.as_ref().map_or(true, |fetched| !fetched.complete), "{answer:?}");
 }
+
+#[tokio::test]
+async fn while_one_question_is_unanswered_another_to_that_host_is_put_off_and_never_sent() {
+    let silent = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = silent.accept().await {
+            count.fetch_add(1, Ordering::SeqCst);
+            held.push(stream);
+        }
+    });
+    let other = server("127.0.0.2", vec![answer("200 OK", "", "hej")]).await;
+    let limits = Limits { turn: Duration::from_millis(200), ..Limits::default() };
+    let judge = |ip| ip == IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
+    let client = Arc::new(Client::judged("https://ale.example/lyhord", limits, judge).unwrap());
+    let (one, first) = (Arc::clone(&client), format!("{url}/a"));
+    let waits = tokio::spawn(async move { one.fetch(&ask(&first, Reach::Public)).await });
+    while asked.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let second = client.fetch(&ask(&format!("{url}/b"), Reach::Public)).await;
+    assert_eq!(second.unwrap_err(), FetchError::Busy);
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "the host has heard one question only");
+    assert_eq!(client.fetch(&ask(&other.url, Reach::Public)).await.unwrap().body, "hej", "another host is not held up");
+    waits.abort();
+}
+
+#[tokio::test]
+async fn a_host_has_one_seat_and_after_a_burst_a_pace() {
+    let pace = Pace::new(Duration::from_millis(300));
+    let seat = pace.turn("a.example:443").await.unwrap();
+    assert_eq!(pace.turn("a.example:443").await.unwrap_err(), FetchError::Busy);
+    assert!(pace.turn("b.example:443").await.is_ok());
+    drop(seat);
+    for _ in 0..4 {
+        drop(pace.turn("a.example:443").await.unwrap());
+    }
+    assert_eq!(pace.turn("a.example:443").await.unwrap_err(), FetchError::Busy, "the sixth comes too soon");
+    assert!(pace.turn("b.example:443").await.is_ok(), "each host has its own pace");
+    let patient = Pace::new(Duration::from_secs(20));
+    let begun = std::time::Instant::now();
+    for _ in 0..6 {
+        drop(patient.turn("a.example:443").await.unwrap());
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(1_900), "{:?}", begun.elapsed());
+}

@@ -40,6 +40,8 @@ pub enum How<'a> {
     PostNothing,
     /// To do, with this.
     Post(&'a serde_json::Value),
+    /// To do, with these fields of a form.
+    Form(&'a [(&'a str, &'a str)]),
 }
 
 /// A question.
@@ -51,6 +53,8 @@ pub struct Call<'a> {
     pub how: How<'a>,
     /// Who we are there: a token that nothing shows.
     pub bearer: Option<&'a str>,
+    /// Through whom our server is to ask it (`atproto-proxy`); as it does when there is none.
+    pub proxy: Option<&'a str>,
     /// Where it may lead.
     pub reach: Reach,
     /// Our account's key, or nothing.
@@ -129,18 +133,27 @@ impl Client {
     /// When there is no answer; one with an error status is an answer.
     pub async fn call(&self, call: &Call<'_>, now: Time) -> Result<Called, FetchError> {
         let host = self.checked(&call.url, call.reach)?;
-        if let Some(left) = self.paces.resting(&host, call.account, now) {
-            return Err(FetchError::Paused(left));
-        }
-        if timeout(self.limits.turn, self.paces.turn(&host, call.account, call.endpoint)).await.is_err() {
-            return Err(FetchError::Busy);
-        }
+        self.turn(&host, call.account, call.endpoint, now).await?;
         let answer = timeout(self.limits.total, self.call_now(call, now)).await;
         let called = answer.unwrap_or(Err(FetchError::TimedOut("the whole")))?;
         if let Some(rest) = called.rest {
-            self.paces.rest(&host, call.account, now.plus(rest), now);
+            self.leave_in_peace(&host, call.account, rest, now);
         }
         Ok(called)
+    }
+
+    /// Waits for the turn of an account at a host; nothing is asked while the host wants to be left in peace.
+    pub(super) async fn turn(&self, host: &str, account: &str, endpoint: &str, now: Time) -> Result<(), FetchError> {
+        if let Some(left) = self.paces.resting(host, account, now) {
+            return Err(FetchError::Paused(left));
+        }
+        let turn = timeout(self.limits.turn, self.paces.turn(host, account, endpoint)).await;
+        turn.map_err(|_| FetchError::Busy)
+    }
+
+    /// Asks a host for nothing more on behalf of an account for a while.
+    pub(super) fn leave_in_peace(&self, host: &str, account: &str, rest: Duration, now: Time) {
+        self.paces.rest(host, account, now.plus(rest), now);
     }
 
     async fn call_now(&self, call: &Call<'_>, now: Time) -> Result<Called, FetchError> {
@@ -150,10 +163,16 @@ impl Client {
         if let Some(bearer) = call.bearer {
             request = request.bearer_auth(bearer);
         }
+        if let Some(proxy) = call.proxy {
+            request = request.header("atproto-proxy", proxy);
+        }
         request = match call.how {
             How::Get => request,
             How::PostNothing => request.header(header::CONTENT_LENGTH, 0),
             How::Post(json) => request.header(header::CONTENT_TYPE, "application/json").body(json.to_string()),
+            How::Form(fields) => request
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()),
         };
         let response = match timeout(self.limits.connect + self.limits.head, request.send()).await {
             Err(_) => return Err(FetchError::TimedOut("the head of the answer")),
@@ -176,7 +195,7 @@ impl Client {
 }
 
 /// How long an answer asks us to rest.
-fn rest(status: u16, headers: &HeaderMap, now: Time) -> Option<Duration> {
+pub(super) fn rest(status: u16, headers: &HeaderMap, now: Time) -> Option<Duration> {
     let told = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let asked = told("retry-after").and_then(|value| seconds_or_moment(value, now));
     let used_up = ["ratelimit-remaining", "x-ratelimit-remaining"]
