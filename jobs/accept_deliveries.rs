@@ -157,8 +157,16 @@ impl Door {
         if hand_store::count_waiting(&mut tx, WAITING_MAX).await? >= WAITING_MAX {
             return Ok(Err(Refusal::Full));
         }
+        // An edit that takes our name away is still one of a post that we have.
+        let edited = handed.iter().filter_map(|(_, handed)| match handed {
+            Handed::Said(post) if post.updated_at.is_some() => Some(&**post),
+            _ => None,
+        });
+        let known = keep_posts::known(&mut tx, edited).await?;
         let ours = |handed: &Handed| match handed {
-            Handed::Said(post) => keep_posts::concerns_us(&self.app, &setting.key, post),
+            Handed::Said(post) => {
+                keep_posts::concerns_us(&self.app, &setting.key, post) || known.contains(&keep_posts::name_of(post))
+            }
             Handed::Gone(_) => true,
         };
         let kept: Vec<_> = handed.iter().filter(|(_, handed)| ours(handed)).map(|(item, _)| item).collect();

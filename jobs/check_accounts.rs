@@ -1,6 +1,8 @@
 //! Tries each of our own accounts once a day, so that a password that was changed or a token that was withdrawn is known
 //! before a citizen tells us.
 
+use std::time::Duration;
+
 use crate::app::App;
 use crate::chat::notice::Notice;
 use crate::clock::Time;
@@ -8,7 +10,8 @@ use crate::jobs::tell_of_voices::tell_admins_at_work;
 use crate::jobs::{TIMETABLE_BELL, WEB_BELL};
 use crate::journal::{self, Fact};
 use crate::source::channel_store::{self, AccountCheck};
-use crate::source::{AccountState, BEFORE_END};
+use crate::source::mail::Mailbox;
+use crate::source::{AccountState, BEFORE_END, SourceKind};
 
 /// Tries them one after the other; each is written down by itself.
 ///
@@ -18,24 +21,18 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut tx = app.db.read().await?;
     let before = channel_store::account_checks(&mut tx).await?;
     drop(tx);
-    for account in app.config.accounts.all().iter().filter(|account| account.secret.is_some()) {
-        let found = app.check_account(account, now).await;
+    for (key, found) in found(app, now).await {
         let (ok, expires_at) = (found.ok, found.expires_at);
-        let known = before.iter().find(|check| check.account == account.key);
+        let known = before.iter().find(|check| check.account == key);
         let (state, since) = turn(&found, known, now);
         let why = match expires_at.filter(|at| ok && *at <= now.plus(BEFORE_END)) {
-            Some(at) => format!("{} Inloggningen gäller till {}: förnya den före dess.", found.says, day(at)),
+            Some(at) => {
+                format!("{} Inloggningen gäller till och med {}: förnya den före dess.", found.says, last_day(at))
+            }
             None => found.says,
         };
-        let check = AccountCheck {
-            account: account.key.clone(),
-            checked_at: now,
-            ok,
-            expires_at,
-            why,
-            state: state.to_owned(),
-            since,
-        };
+        let check =
+            AccountCheck { account: key.clone(), checked_at: now, ok, expires_at, why, state: state.to_owned(), since };
         let mut tx = app.db.write().await?;
         channel_store::checked(&mut tx, &check).await?;
         let notice = match state {
@@ -45,12 +42,12 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         };
         if let Some(notice) = notice {
             // The same turn has the same name, so it is told once however often the account is tried.
-            let once = format!("account:{}:{state}:{}", account.key, since.0);
+            let once = format!("account:{key}:{state}:{}", since.0);
             tell_admins_at_work(app, &mut tx, &notice, &once, now).await?;
             tx.ring_on_commit(TIMETABLE_BELL);
         }
         if known.map(|check| check.ok) != Some(ok) {
-            let body = serde_json::json!({ "account": account.key, "ok": ok });
+            let body = serde_json::json!({ "account": key, "ok": ok });
             let kind = "account.checked";
             let fact = Fact { at: now, actor: "lyhord".to_owned(), kind, case: None, mention: None, body };
             journal::append(&mut tx, &[fact]).await?;
@@ -58,10 +55,36 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         tx.ring_on_commit(WEB_BELL);
         tx.commit().await?;
         if !ok {
-            tracing::warn!(account = %account.key, "account does not let us in: {}", check.why);
+            tracing::warn!(account = %key, "account does not let us in: {}", check.why);
         }
     }
     Ok(())
+}
+
+/// How each of our accounts is, and each mailbox whose secret is said to end, by their keys.
+async fn found(app: &App, now: Time) -> Vec<(String, AccountState)> {
+    let mut all = Vec::new();
+    for account in app.config.accounts.all().iter().filter(|account| account.secret.is_some()) {
+        let found = app.check_account(account, now).await;
+        let expires_at = found.expires_at.or(account.expires_at);
+        all.push((account.key.clone(), AccountState { expires_at, ..found }));
+    }
+    for setting in &app.config.sources {
+        // Whether it lets us in is seen at each reading; that its secret will end is seen here only.
+        if let SourceKind::Mail(Mailbox { secret: Some(_), expires_at: Some(end), .. }) = &setting.kind {
+            let says = format!("Hemligheten till {}.", setting.name);
+            all.push((setting.key.clone(), AccountState::yes(says, Some(*end))));
+        }
+    }
+    all
+}
+
+/// True when there is something to try each day.
+#[must_use]
+pub fn is_needed(app: &App) -> bool {
+    let ends = |kind: &SourceKind| matches!(kind, SourceKind::Mail(Mailbox { expires_at: Some(_), .. }));
+    app.config.accounts.all().iter().any(|account| account.secret.is_some())
+        || app.config.sources.iter().any(|setting| ends(&setting.kind))
 }
 
 /// How an account is, in a word, and since when. A server that is silent for a day says nothing about the account: it is
@@ -78,8 +101,10 @@ fn turn<'a>(found: &AccountState, known: Option<&'a AccountCheck>, now: Time) ->
     (state, since)
 }
 
-fn day(at: Time) -> String {
-    crate::calendar::words::date_text(at.zoned(&crate::calendar::stockholm()).date())
+/// The last day before a moment, as a person writes it.
+fn last_day(end: Time) -> String {
+    let last = end.minus(Duration::from_millis(1));
+    crate::calendar::words::date_text(last.zoned(&crate::calendar::stockholm()).date())
 }
 
 #[cfg(test)]

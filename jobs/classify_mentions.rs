@@ -120,7 +120,8 @@ fn subject<'a>(found: &'a Mention, ground: &'a str) -> Subject<'a> {
 
 /// Asks about what our own judge is unsure of. No transaction is open while the answers are waited for.
 async fn ask_outside(app: &App, judge: &Judge, endpoint: &Endpoint, now: Time) -> anyhow::Result<Asked> {
-    let mut tx = app.db.read().await?;
+    // For writing, though nothing is written: the batch is held for us while it is read.
+    let mut tx = app.db.write().await?;
     let batch = mention::store::unjudged(&mut tx, BATCH).await?;
     let grounds = Grounds::load(&mut tx).await?;
     // Ended and not dropped: what is dropped lets its rows go later, and they would be passed over below.

@@ -53,7 +53,7 @@ pub async fn run(app: Arc<App>, key: String) -> anyhow::Result<()> {
 /// Listens until the bell is away, and says why; nothing when another process has the turn.
 async fn listen(app: &App, source: &MailSource, key: &str, lease: &str) -> anyhow::Result<Option<source::PollError>> {
     let bell = Notify::new();
-    let ringing = source.ring(&bell);
+    let ringing = source.ring(&bell, app.clock.now());
     tokio::pin!(ringing);
     let mut renew = tokio::time::interval(RENEW);
     loop {

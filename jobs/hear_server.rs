@@ -1,6 +1,7 @@
 //! Listens to the stream of a Mastodon-compatible server. The stream is a bell, not a letter: what it announces is read
-//! forward by its number, as always, so that a break leaves no hole. What reading forward cannot see, edits and
-//! deletions, is taken from the stream itself. One process at a time.
+//! forward by its number, as always, so that a break leaves no hole among the posts. What reading forward cannot see,
+//! edits and deletions, is taken from the stream itself and is not to be had afterwards; so a stream that is away is told
+//! on the source's row. One process at a time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::app::App;
-use crate::http::{DialError, Frame};
+use crate::http::{Called, DialError, Frame};
 use crate::jobs::keep_posts::{self, From};
 use crate::jobs::turn::{self, ASK_AGAIN};
 use crate::jobs::{TIMETABLE_BELL, WEB_BELL};
@@ -18,7 +19,7 @@ use crate::journal;
 use crate::source::kinds::SourceKind;
 use crate::source::mastodon::{self, Status, ThreadNames};
 use crate::source::watched::SourceSetting;
-use crate::source::{self, Gone, Name, Post, channel_store};
+use crate::source::{self, Gone, Name, PollError, Post, channel_store};
 
 /// How often (real) the turn is renewed, and a burst of announcements becomes one reading.
 const BEAT: Duration = Duration::from_secs(2);
@@ -26,14 +27,13 @@ const BEAT: Duration = Duration::from_secs(2);
 const RENEW: u32 = 4;
 /// The longest pause (real) between two tries.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
+/// After so many things in a row that are no events, it is not such a stream.
+const ODD_MAX: u32 = 10;
 
 /// The sources of this configuration whose server is listened to.
 #[must_use]
 pub fn parts(app: &App) -> Vec<String> {
-    let listens = |kind: &SourceKind| {
-        matches!(kind, SourceKind::MastodonTags { stream: true, .. } | SourceKind::MastodonAccount { stream: true, .. })
-    };
-    let streamed = app.config.sources.iter().filter(|source| listens(&source.kind) && !source.paused);
+    let streamed = app.config.sources.iter().filter(|source| source.kind.rings() && !source.paused);
     streamed.map(|source| source.key.clone()).collect()
 }
 
@@ -57,10 +57,14 @@ pub async fn run(app: Arc<App>, key: String) -> anyhow::Result<()> {
         };
         let ear = Ear { app: &app, setting: &setting, lease: &lease, id: row.id };
         let began = Instant::now();
-        let why = ear.listen(streaming(&setting, &row.cursor)).await?;
-        // Reading goes on by the timetable; a stream that is away costs promptness, not posts.
+        let Some(fault) = ear.listen(streaming(&setting, &row.cursor)).await? else {
+            tokio::time::sleep(ASK_AGAIN).await;
+            continue;
+        };
+        // Reading goes on by the timetable; a stream that is away costs promptness, edits and deletions, but no posts.
         failures = if began.elapsed() > PAUSE_MAX { 1 } else { failures + 1 };
-        tracing::info!(source = %key, failures, "server's stream ended: {why}");
+        tracing::info!(source = %key, failures, "server's stream ended: {fault}");
+        ear.is_away(&fault).await?;
         tokio::time::sleep(Duration::from_secs(1_u64 << failures.min(6)).min(PAUSE_MAX)).await;
     }
 }
@@ -94,60 +98,105 @@ struct Ear<'a> {
     id: crate::id::SourceId,
 }
 
+/// What it means that a server gives no stream, as a person reads it on *Källor*.
+fn away(fault: &PollError) -> String {
+    match fault {
+        PollError::RateLimited { .. } | PollError::Busy => "servern vill att vi väntar".to_owned(),
+        PollError::Gone => "servern har ingen ström längre (410)".to_owned(),
+        PollError::Unauthorized(what) => format!("servern släpper inte in oss ({what})"),
+        PollError::Unreachable(what)
+        | PollError::Unreadable(what)
+        | PollError::Blind(what)
+        | PollError::Refused(what) => what.clone(),
+    }
+}
+
 /// What the stream has told and is not yet seen to.
 #[derive(Default)]
 struct Told {
+    /// True when the stream has shown that it is there, which is not yet written down.
+    back: bool,
     news: bool,
     posts: Vec<Post>,
     gone: Vec<Gone>,
+    /// How many things in a row were no events.
+    odd: u32,
+}
+
+impl Told {
+    fn is_something(&self) -> bool {
+        self.back || self.news || !self.posts.is_empty() || !self.gone.is_empty()
+    }
+
+    /// Something that is no event came; too many of them, and it is not such a stream.
+    fn odd_one(&mut self) -> Option<PollError> {
+        self.odd += 1;
+        (self.odd >= ODD_MAX).then(|| PollError::Blind("det som kommer i strömmen är inga händelser".to_owned()))
+    }
 }
 
 impl Ear<'_> {
-    /// Listens until the stream ends, and says why.
-    async fn listen(&self, address: Option<Url>) -> anyhow::Result<String> {
-        let Some(address) = address else { return Ok("the server has no address for it".to_owned()) };
+    /// Listens until the stream ends, and says why; nothing when another process has the turn.
+    async fn listen(&self, address: Option<Url>) -> anyhow::Result<Option<PollError>> {
+        let Some(address) = address else {
+            return Ok(Some(PollError::Unreachable("servern säger inte var den strömmar".to_owned())));
+        };
         let mut socket = match self.app.dial(self.setting, address, None).await {
             Ok(socket) => socket,
-            Err(DialError::Status { status, .. }) => return Ok(format!("status {status}")),
-            Err(DialError::Fetch(fault)) => return Ok(fault.to_string()),
+            Err(fault) => return Ok(Some(no_stream(fault))),
         };
         for subscription in subscriptions(&self.setting.kind) {
             if let Err(fault) = socket.say(&subscription).await {
-                return Ok(fault.to_string());
+                return Ok(Some(source::api::no_answer(fault)));
             }
         }
         // What came while nobody listened is read now, by its number.
         let mut told = Told { news: true, ..Told::default() };
+        let (opened, mut is_back) = (socket.heard_at(), false);
         let (mut beat, mut beats) = (tokio::time::interval(BEAT), 0);
         loop {
             let frame = tokio::select! {
                 frame = socket.next() => frame,
                 _ = beat.tick() => {
                     beats += 1;
-                    if (told.news || !told.posts.is_empty() || !told.gone.is_empty() || beats % RENEW == 0)
-                        && !self.see_to(&mut told).await?
-                    {
+                    // That it opened is not enough: it must have shown a sign of life since.
+                    if !is_back && told.odd == 0 && socket.heard_at() > opened {
+                        (is_back, told.back) = (true, true);
+                    }
+                    if (told.is_something() || beats % RENEW == 0) && !self.see_to(&mut told).await? {
                         socket.close().await;
-                        return Ok("another process listens".to_owned());
+                        return Ok(None);
                     }
                     continue;
                 }
             };
-            match frame {
+            let fault = match frame {
                 Ok(Some(Frame::Text(bytes))) => self.hear(&bytes, &mut told),
-                Ok(Some(Frame::Binary(_))) => {}
-                ended => {
-                    self.see_to(&mut told).await?;
-                    return Ok(ended.map_or_else(|fault| fault.to_string(), |_| "closed by the server".to_owned()));
-                }
+                Ok(Some(Frame::Binary(_))) => told.odd_one(),
+                Ok(None) => Some(PollError::Unreachable("servern stängde strömmen".to_owned())),
+                Err(fault) => Some(source::api::no_answer(fault)),
+            };
+            if let Some(fault) = fault {
+                let ours = self.see_to(&mut told).await?;
+                socket.close().await;
+                return Ok(ours.then_some(fault));
             }
         }
     }
 
-    fn hear(&self, bytes: &[u8], told: &mut Told) {
-        let Ok(event) = serde_json::from_slice::<Value>(bytes) else { return };
-        let payload = event.get("payload").and_then(Value::as_str).unwrap_or_default();
-        match event.get("event").and_then(Value::as_str).unwrap_or_default() {
+    /// Hears one event. Says why the stream has ended, when it says so, or when it is not what it should be.
+    fn hear(&self, bytes: &[u8], told: &mut Told) -> Option<PollError> {
+        let event = serde_json::from_slice::<Value>(bytes).unwrap_or_default();
+        let text = |key: &str| event.get(key).and_then(Value::as_str);
+        if text("error").is_some() {
+            // The server opens for everybody and then refuses what is asked for.
+            let status = event.get("status").and_then(Value::as_u64).map(|status| format!(", svar {status}"));
+            return Some(PollError::Unauthorized(format!("strömmen nekas{}", status.unwrap_or_default())));
+        }
+        let Some(name) = text("event") else { return told.odd_one() };
+        told.odd = 0;
+        let payload = text("payload").unwrap_or_default();
+        match name {
             "update" | "notification" | "notifications_merged" => told.news = true,
             "delete" => told.gone.push(Gone { name: Name::Local(payload.to_owned()), at: None }),
             "status.update" => {
@@ -160,6 +209,16 @@ impl Ear<'_> {
             }
             _ => {}
         }
+        None
+    }
+
+    /// Writes down that the stream is away, for the source's row.
+    async fn is_away(&self, fault: &PollError) -> sqlx::Result<()> {
+        let now = self.app.clock.now();
+        let mut tx = self.app.db.write().await?;
+        channel_store::stream_away(&mut tx, self.id, &away(fault), now).await?;
+        tx.ring_on_commit(WEB_BELL);
+        tx.commit().await
     }
 
     /// Writes down edits and deletions, lets the source be read at once when there is news, and renews the turn; false
@@ -179,19 +238,42 @@ impl Ear<'_> {
             channel_store::sooner(&mut tx, self.id, now).await?;
             tx.ring_on_commit(TIMETABLE_BELL);
         }
-        if !facts.is_empty() {
+        let returned = told.back && channel_store::stream_back(&mut tx, self.id).await?;
+        if returned || !facts.is_empty() {
             tx.ring_on_commit(WEB_BELL);
         }
         journal::append(&mut tx, &facts).await?;
         tx.commit().await?;
-        *told = Told::default();
+        *told = Told { odd: told.odd, ..Told::default() };
         Ok(true)
+    }
+}
+
+/// What it means that a stream did not open.
+fn no_stream(fault: DialError) -> PollError {
+    match fault {
+        DialError::Fetch(fault) => source::api::no_answer(fault),
+        DialError::Status { status, rest, .. } => source::api::refusal(&Called { status, rest, ..Called::default() })
+            .unwrap_or_else(|| PollError::Unreadable(format!("oväntat svar ({status})"))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn why_a_stream_is_away_is_swedish_and_without_what_the_server_said() {
+        let refused = |status| {
+            let rest = (status == 429).then_some(Duration::from_mins(2));
+            away(&no_stream(DialError::Status { status, body: "secret".into(), rest }))
+        };
+        assert_eq!(refused(401), "servern släpper inte in oss (svar 401)");
+        assert_eq!(refused(404), "sidan finns inte (404)");
+        assert_eq!(refused(429), "servern vill att vi väntar");
+        assert_eq!(refused(502), "fel hos servern (502)");
+        assert_eq!(refused(200), "oväntat svar (200)", "a page and no stream");
+    }
 
     #[test]
     fn each_tag_is_asked_for_and_an_account_hears_what_is_its_own() {

@@ -15,7 +15,7 @@ use crate::mention::address;
 use crate::mention::copies::{COMPARED, Copies, Said};
 use crate::mention::fingerprint::{Fingerprint, fingerprint};
 use crate::mention::keep_store::{self, Banded, Clustered, Marks, NewMention, Same};
-use crate::mention::version_store::{self, Kept as Known, Words};
+use crate::mention::version_store::{self, Kept as Known, Named, Words};
 use crate::mention::{Heard, Hearing, Relevance};
 use crate::source::reduce::Markup;
 use crate::source::{self, Gone, Name, Post};
@@ -62,12 +62,23 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
     let mut tallies: BTreeMap<(String, &str), i64> = BTreeMap::new();
     *tallies.entry((format!("source:{}", from.key), "seen")).or_default() += i64::try_from(posts.len()).unwrap_or(0);
     let mut judge = false;
+    if !posts.is_empty() {
+        // Two sources that say the same in one moment: the second must see what the first keeps.
+        tx.one_at_a_time("keep posts").await?;
+    }
     for posts in posts.chunks(AT_A_TIME) {
         let posts: Vec<Cow<'_, Post>> = posts.iter().map(Post::without_nul).collect();
-        let found: Vec<Found<'_>> = posts.iter().filter_map(|post| Found::hear(app, from.key, post)).collect();
+        let (mut found, mut unheard) = (Vec::new(), Vec::new());
+        for post in &posts {
+            match Found::hear(app, from.key, post) {
+                Ok(post) => found.push(post),
+                Err(hearing) if post.updated_at.is_some() => unheard.push((&**post, hearing)),
+                Err(_) => {}
+            }
+        }
         kept.heard += found.len();
         let ids = keep_new(tx, from, &found, now).await?;
-        for (Found { post, hearing, .. }, id) in found.iter().zip(ids) {
+        for (Found { post, hearing, print, .. }, id) in found.iter().zip(ids) {
             if let Some(id) = id {
                 kept.new += 1;
                 for rule in &hearing.rules {
@@ -83,8 +94,16 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
                     mention: Some(id),
                     body,
                 });
-            } else if let Some(fact) = revise(tx, post, hearing, now).await? {
+            } else if let Some(fact) = revise(tx, post, print, hearing, now).await? {
                 judge |= fact.case.is_none();
+                kept.changed += 1;
+                kept.facts.push(fact);
+            }
+        }
+        // Who takes our name out of her post has changed it all the same: what is known is looked up by its own name.
+        let known = known(tx, unheard.iter().map(|(post, _)| *post)).await?;
+        for (post, hearing) in unheard.iter().filter(|(post, _)| known.contains(&name_of(post))) {
+            if let Some(fact) = revise(tx, post, &fingerprint(&post.text), hearing, now).await? {
                 kept.changed += 1;
                 kept.facts.push(fact);
             }
@@ -112,11 +131,12 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn hear(app: &App, key: &str, post: &'a Post) -> Option<Self> {
+    /// A post that is kept, or what was heard of one that is none of ours.
+    fn hear(app: &App, key: &str, post: &'a Post) -> Result<Self, Hearing> {
         let site = post.url.as_deref().map(site).unwrap_or_default();
         let (hearing, own) = heard(app, key, post, &site)?;
         let url_key = post.url.as_deref().map(address::key);
-        Some(Self { post, site, hearing, own, print: fingerprint(&post.text), url_key })
+        Ok(Self { post, site, hearing, own, print: fingerprint(&post.text), url_key })
     }
 
     fn said(&self) -> Said<'_> {
@@ -127,11 +147,27 @@ impl<'a> Found<'a> {
 /// True when a post is kept: a rule hears it, it is said to us, or it is our own.
 #[must_use]
 pub fn concerns_us(app: &App, key: &str, post: &Post) -> bool {
-    heard(app, key, post, &post.url.as_deref().map(site).unwrap_or_default()).is_some()
+    heard(app, key, post, &post.url.as_deref().map(site).unwrap_or_default()).is_ok()
 }
 
-/// What the rules say of a post that is kept, and whether we wrote it; nothing when it is none of ours.
-fn heard(app: &App, key: &str, post: &Post, site: &str) -> Option<(Hearing, bool)> {
+/// Which of these posts are kept already, by [`name_of`].
+///
+/// # Errors
+/// What the database says.
+pub async fn known<'a>(tx: &mut Tx, posts: impl Iterator<Item = &'a Post>) -> sqlx::Result<HashSet<(String, String)>> {
+    let named: Vec<Named<'_>> =
+        posts.map(|post| Named { channel: &post.channel, native_id: &post.native_id }).collect();
+    version_store::known(tx, &named).await
+}
+
+/// What a post is known by.
+#[must_use]
+pub fn name_of(post: &Post) -> (String, String) {
+    (post.channel.clone(), post.native_id.clone())
+}
+
+/// What the rules say of a post that is kept, and whether we wrote it; else only what they say.
+fn heard(app: &App, key: &str, post: &Post, site: &str) -> Result<(Hearing, bool), Hearing> {
     let mut hearing = app.watch.hear(&Heard {
         title: post.title.as_deref().unwrap_or_default(),
         text: &post.text,
@@ -149,11 +185,17 @@ fn heard(app: &App, key: &str, post: &Post, site: &str) -> Option<(Hearing, bool
         hearing.handed_in = post.handed_in;
         hearing.because.insert(0, TO_US.to_owned());
     }
-    (hearing.relevance != Relevance::No || own).then_some((hearing, own))
+    if hearing.relevance != Relevance::No || own { Ok((hearing, own)) } else { Err(hearing) }
 }
 
 /// A known post that says something else now: what it said is kept as a version. One without a case is judged anew.
-async fn revise(tx: &mut Tx, post: &Post, hearing: &Hearing, now: Time) -> sqlx::Result<Option<Fact>> {
+async fn revise(
+    tx: &mut Tx,
+    post: &Post,
+    print: &Fingerprint,
+    hearing: &Hearing,
+    now: Time,
+) -> sqlx::Result<Option<Fact>> {
     let Some(updated_at) = post.updated_at else { return Ok(None) };
     let Some(known) = version_store::kept(tx, &post.channel, &post.native_id).await? else { return Ok(None) };
     if !known.is_changed_by(&post.text, Some(updated_at)) {
@@ -164,7 +206,7 @@ async fn revise(tx: &mut Tx, post: &Post, hearing: &Hearing, now: Time) -> sqlx:
         title: post.title.as_deref(),
         body: &post.text,
         html: html.as_deref(),
-        fingerprint: fingerprint(&post.text).exact,
+        fingerprint: print.exact,
         hearing: &serde_json::to_string(hearing).unwrap_or_else(|_| "{}".to_owned()),
         updated_at,
     };
@@ -216,6 +258,9 @@ async fn keep_new(tx: &mut Tx, from: From<'_>, found: &[Found<'_>], now: Time) -
     let ids = keep_store::keep(tx, &new, now).await?;
     let new: Vec<(MentionId, Said<'_>)> =
         ids.iter().zip(found).filter_map(|(id, found)| Some(((*id)?, found.said()))).collect();
+    if new.is_empty() {
+        return Ok(ids);
+    }
     let marks: Vec<Marks<'_>> = new
         .iter()
         .map(|(id, said)| Marks { id: *id, url_key: said.url_key, fingerprint: said.print.words() })

@@ -15,8 +15,11 @@ use crate::source::health::Verdict;
 use crate::source::store::{Reading, SourceRow};
 use crate::source::{self, Cursor, Health, Poll, PollError, Thread, channel_store};
 
-/// How long (real) one process has a source for itself: longer than the longest fetch.
-const LEASE: Duration = Duration::from_secs(90);
+/// How long (real) a reading may take as a whole, with all that it asks for; then it is given up.
+pub const LONGEST: Duration = Duration::from_secs(90);
+/// How long (real) one process has a source for itself: the longest reading, and time to write down what it gave. A
+/// shorter one would let another process ask the same source at the same time.
+const LEASE: Duration = Duration::from_mins(2);
 
 /// How often a source is read that the configuration has just forgotten.
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(30);
@@ -39,9 +42,15 @@ pub async fn run(app: &App, id: SourceId, now: Time) -> anyhow::Result<()> {
 
     let cursor = Cursor(serde_json::from_str(&row.cursor).unwrap_or_default());
     let threads: Vec<Thread> = threads.into_iter().map(|(root, local_id)| Thread { root, local_id }).collect();
-    let outcome = app.read_source(&row, &cursor, &threads, now).await;
+    let outcome = within(LONGEST, app.read_source(&row, &cursor, &threads, now)).await;
     let now = app.clock.now();
     write_down(app, &row, outcome, now).await
+}
+
+/// The reading, or that it took too long.
+async fn within(longest: Duration, reading: impl Future<Output = Result<Poll, PollError>>) -> Result<Poll, PollError> {
+    let late = || Err(PollError::Unreachable("det tog för lång tid".to_owned()));
+    tokio::time::timeout(longest, reading).await.unwrap_or_else(|_| late())
 }
 
 async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>, now: Time) -> anyhow::Result<()> {
@@ -71,6 +80,17 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
         for bounce in &poll.bounces {
             facts.extend(deliver_messages::bounced(app, &mut tx, bounce, now).await?);
         }
+        if poll.missed > 0 {
+            let body = serde_json::json!({ "source": row.key, "items": poll.missed });
+            facts.push(Fact {
+                at: now,
+                actor: "lyhord".to_owned(),
+                kind: "source.missed",
+                case: None,
+                mention: None,
+                body,
+            });
+        }
         for root in &poll.threads_read {
             channel_store::thread_read(&mut tx, &row.channel, root, now.plus(THREAD_EVERY)).await?;
         }
@@ -89,7 +109,7 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
         ok_at: outcome.is_ok().then_some(now),
         item_at: (new > 0).then_some(now),
         moved_to: outcome.as_ref().ok().and_then(|poll| poll.moved_to.as_deref()),
-        enabled: !matches!(outcome, Err(PollError::Gone)),
+        gone_at: matches!(outcome, Err(PollError::Gone)).then_some(now),
     };
     if !source::store::settle(&mut tx, &reading).await? {
         tracing::warn!(source = %row.key, "another process read this source meanwhile; our reading is dropped");
@@ -147,4 +167,22 @@ async fn watched_over(
         }
         _ => verdict,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_held_longer_than_the_longest_reading_and_the_writing_down_of_it() {
+        const WRITING: Duration = Duration::from_secs(30);
+        assert!(LEASE >= LONGEST + WRITING, "{LEASE:?} {LONGEST:?}");
+    }
+
+    #[tokio::test]
+    async fn a_reading_that_never_ends_is_given_up() {
+        let outcome = within(Duration::from_millis(5), std::future::pending()).await;
+        assert!(matches!(outcome, Err(PollError::Unreachable(_))), "{outcome:?}");
+        assert!(within(LONGEST, async { Ok(Poll::default()) }).await.is_ok());
+    }
 }

@@ -17,6 +17,7 @@ use crate::source::hand_store::{self, Delivery};
 use crate::source::hook::Takes;
 use crate::source::hook_body::{self, Handed};
 use crate::source::store::SourceRow;
+use crate::source::watched::SourceSetting;
 use crate::source::{self, Gone, Health, Name, Post};
 
 /// Deliveries of one transaction: each holds two hundred posts at most.
@@ -36,8 +37,18 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut facts = Vec::new();
     for delivery in &batch {
         let Some(row) = sources.iter().find(|row| row.id == delivery.source_id) else { continue };
-        if hand_store::take_on(&mut tx, delivery.id, now).await? {
-            facts.extend(take_on(app, &mut tx, row, delivery, now).await?);
+        let setting = app.setting(&row.key);
+        match hook_body::read_kept(&delivery.kept, form_of(row, setting)) {
+            Ok(handed) => {
+                if hand_store::take_on(&mut tx, delivery.id, now).await? {
+                    facts.extend(take_on(app, &mut tx, row, (delivery, handed), now).await?);
+                }
+            }
+            Err(fault) => {
+                // It was understood when it came: another version of the program wrote it, and one that reads it may come.
+                tracing::error!(source = %row.key, delivery = %delivery.id, "a delivery cannot be taken on and waits: {fault}");
+                settle(&mut tx, row, Health::Degraded, UNREADABLE, Look { forged: 0, new: false, now }).await?;
+            }
         }
     }
     if batch.len() == usize::try_from(DELIVERIES).unwrap_or(usize::MAX) {
@@ -49,22 +60,26 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn take_on(app: &App, tx: &mut Tx, row: &SourceRow, delivery: &Delivery, now: Time) -> anyhow::Result<Vec<Fact>> {
-    let setting = app.setting(&row.key);
-    let form = hook_body::From {
+/// Said of a hook with a delivery that this version of the program does not understand.
+const UNREADABLE: &str = "En leverans som vi har kvitterat går inte att läsa med den här versionen av Lyhörd. Den är kvar: \
+                          gå tillbaka till den förra versionen, eller be leverantören skicka om.";
+
+fn form_of<'a>(row: &'a SourceRow, setting: Option<&SourceSetting>) -> hook_body::From<'a> {
+    hook_body::From {
         key: &row.key,
         channel: &row.channel,
         own: setting.is_some_and(|setting| setting.own),
         takes: setting.and_then(|setting| setting.kind.hook()).map_or(Takes::Heard, |hook| hook.takes),
-    };
-    let handed = match hook_body::read_kept(&delivery.kept, form) {
-        Ok(handed) => handed,
-        Err(fault) => {
-            // It was understood when it came: only another version of the program can have written it.
-            tracing::error!(source = %row.key, delivery = %delivery.id, "a delivery cannot be taken on: {fault}");
-            return Ok(Vec::new());
-        }
-    };
+    }
+}
+
+async fn take_on(
+    app: &App,
+    tx: &mut Tx,
+    row: &SourceRow,
+    (delivery, handed): (&Delivery, Vec<(hook_body::Item, Handed)>),
+    now: Time,
+) -> anyhow::Result<Vec<Fact>> {
     let (mut posts, mut gone) = (Vec::new(), Vec::new());
     for (_, handed) in handed {
         match handed {

@@ -1,7 +1,9 @@
 //! All SQL about what becomes of a post after it was kept: changed, taken away, answered.
 
+use std::collections::HashSet;
+
 use crate::clock::Time;
-use crate::db::{Tx, listed};
+use crate::db::{Holds, Tx, listed, rows};
 use crate::id::{CaseId, MentionId, SourceId};
 use crate::on;
 
@@ -52,6 +54,31 @@ impl Kept {
 pub async fn kept(tx: &mut Tx, channel: &str, native_id: &str) -> sqlx::Result<Option<Kept>> {
     let sql = sqlx::AssertSqlSafe(format!("select {KEPT} from mentions m where m.channel = $1 and m.native_id = $2"));
     on!(tx, c => sqlx::query_as(sql).bind(channel).bind(native_id).fetch_optional(c).await)
+}
+
+/// A post by the names that its channel has for it.
+#[derive(Debug, Clone, Copy, serde::Serialize)]
+pub struct Named<'a> {
+    /// The channel's slug.
+    pub channel: &'a str,
+    /// The channel's own name for it.
+    pub native_id: &'a str,
+}
+
+/// Which of these posts are kept: `(channel, native id)`.
+///
+/// # Errors
+/// What the database says.
+pub async fn known(tx: &mut Tx, named: &[Named<'_>]) -> sqlx::Result<HashSet<(String, String)>> {
+    if named.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select m.channel, m.native_id from {} join mentions m on m.channel = v.channel and m.native_id = v.native_id",
+        tx.engine().rows_of_first(&[("channel", Holds::Text), ("native_id", Holds::Text)])
+    ));
+    let named = rows(named)?;
+    Ok(on!(tx, c => sqlx::query_as(sql).bind(&named).fetch_all(c).await)?.into_iter().collect())
 }
 
 /// The kept post that a source knows by its own number.

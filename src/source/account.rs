@@ -5,8 +5,11 @@
 
 use std::collections::HashSet;
 
+use jiff::civil::Date;
 use url::Url;
 
+use crate::calendar::stockholm;
+use crate::clock::Time;
 pub use crate::secret::Secret;
 use crate::settings::Section;
 
@@ -27,8 +30,13 @@ pub struct Account {
     pub id: Option<String>,
     /// Where one signs in: a PDS, a Mastodon-compatible server.
     pub server: Option<Url>,
+    /// Which service our Bluesky server asks for lists and threads: a DID with the service's name in it. The server's own
+    /// choice when there is none.
+    pub appview: Option<String>,
     /// App password or token; without one the account is only known, not used.
     pub secret: Option<Secret>,
+    /// When the secret ends, as far as those who keep it have said: few channels tell.
+    pub expires_at: Option<Time>,
 }
 
 /// All our accounts, asked whether a writer is us.
@@ -86,7 +94,9 @@ fn account(section: &Section, keys: &mut HashSet<String>) -> Option<Account> {
     let handle = section.located("handle");
     let id = section.located_optional("id");
     let server = section.located_optional("server");
+    let appview = section.located_optional("appview");
     let secret = secret_of(section, "secret_env", "secret_file");
+    let expires_at = expires(section);
     let (key, channel, handle) = (key?, channel?, handle?);
     if !super::watched::is_slug(&key.text) {
         key.place.report(format!("`key` is `{}`, expected lower-case letters, digits and hyphens", key.text));
@@ -104,6 +114,15 @@ fn account(section: &Section, keys: &mut HashSet<String>) -> Option<Account> {
         id.place.report(format!(
             "`id` is `{}`, expected the account's DID as `did:plc:…`; `lyhord check --online` tells it",
             id.text
+        ));
+        return None;
+    }
+    let names_a_service =
+        |text: &str| text.starts_with("did:") && text.contains('#') && text.bytes().all(|c| c.is_ascii_graphic());
+    if let Some(found) = appview.as_ref().filter(|found| channel.text != "bluesky" || !names_a_service(&found.text)) {
+        found.place.report(format!(
+            "`appview` is `{}`, expected a service that a Bluesky server may ask, as did:web:api.bsky.app#bsky_appview",
+            found.text
         ));
         return None;
     }
@@ -126,8 +145,22 @@ fn account(section: &Section, keys: &mut HashSet<String>) -> Option<Account> {
         handle: handle.text.trim().to_owned(),
         id: id.map(|id| id.text),
         server,
+        appview: appview.map(|found| found.text),
         secret,
+        expires_at,
     })
+}
+
+/// The moment after the last day on which a secret lets us in, as `expires` says.
+pub(super) fn expires(section: &Section) -> Option<Time> {
+    let found = section.located_optional("expires")?;
+    let last = found.text.parse::<Date>().ok().and_then(|day| day.tomorrow().ok());
+    let midnight = |day: Date| stockholm().to_ambiguous_timestamp(day.at(0, 0, 0, 0)).compatible().ok();
+    let end = last.and_then(midnight).map(Time::of);
+    if end.is_none() {
+        found.place.report(format!("`expires` is `{}`, expected the secret's last day, as 2027-05-01", found.text));
+    }
+    end
 }
 
 /// The secret in the environment variable or the file that these two keys name. One that is named and is not there is no

@@ -1,80 +1,51 @@
 //! Our account on Bluesky as a source: what names, answers or quotes us, our own answers, and the threads we have
-//! answered in. Signs in with an app password at the account's own server (PDS), which passes our questions on.
+//! answered in. The lists come newest first, by a time that a writer's own clock can set back; see `newest_first`.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
-use url::Url;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::account::{Account, Accounts};
+use super::beside::Beside;
 use super::bluesky::{self, CHANNEL, Found};
+use super::bluesky_session::{Pds, Sessions, error_of, good, good_beside};
+use super::newest_first::{Left, List};
 use super::watched::SourceSetting;
-use super::{AccountState, Cursor, Gone, Name, Poll, PollError, Post, Source, Thread, api};
+use super::{AccountState, Cursor, Gone, Name, Poll, PollError, Post, Source, Thread};
 use crate::clock::Time;
-use crate::http::{Call, Called, Client, How, Reach};
+use crate::http::{Client, Reach};
 
-/// Pages of notifications and of our own posts that one reading asks for: three thousand items since the last.
+/// Pages of one list that one reading asks for: three thousand items. The next reading goes on from there.
 const PAGES: usize = 30;
 /// Items of a page, the most that is given.
 const LIMIT: &str = "100";
 /// Pages of a search for what was said before.
 const SEARCH_PAGES: usize = 3;
+/// A search that fails is tried again so often …
+const SEARCH_TRIES: u32 = 5;
+/// … and not sooner than this.
+const SEARCH_AGAIN: Duration = Duration::from_hours(1);
 /// How deep a thread is asked for.
 const DEPTH: &str = "20";
 /// Posts of a thread that are taken.
 const THREAD_POSTS: usize = 500;
 /// Notifications that are about words said to us; likes and follows are about people.
 const REASONS: [&str; 3] = ["mention", "reply", "quote"];
-
-/// What lets us in, until it no longer does. In memory only: after a restart one signs in anew.
-#[derive(Clone, Deserialize)]
-struct Session {
-    #[serde(rename = "accessJwt")]
-    access: String,
-    #[serde(rename = "refreshJwt")]
-    refresh: String,
-    did: String,
-    #[serde(default)]
-    handle: String,
-    #[serde(default)]
-    status: Option<String>,
-}
-
-/// The sessions of all accounts, so that a reading need not sign in each time: servers let one sign in a hundred times a
-/// day.
-#[derive(Clone, Default)]
-pub struct Sessions(Arc<Mutex<HashMap<String, Session>>>);
-
-impl std::fmt::Debug for Sessions {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Sessions(…)")
-    }
-}
-
-impl Sessions {
-    fn get(&self, account: &str) -> Option<Session> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(account).cloned()
-    }
-
-    fn set(&self, account: &str, session: Option<Session>) {
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match session {
-            Some(session) => sessions.insert(account.to_owned(), session),
-            None => sessions.remove(account),
-        };
-    }
-}
+/// What a thread is called when it cannot be read.
+const THREAD: &str = "en tråd där vi har svarat";
+const SEARCH: &str = "sökningen bakåt";
+const MORE: &str = "Fler har skrivit än vi hann läsa på en gång. Vi går vidare där vi slutade vid nästa läsning.";
 
 /// The account as a source.
 #[derive(Debug, Clone)]
 pub struct BlueskyAccount {
-    client: Arc<Client>,
-    sessions: Sessions,
+    pds: Pds,
     account: Account,
     accounts: Accounts,
-    reach: Reach,
     backfill: Vec<String>,
     threads: Vec<Thread>,
 }
@@ -83,49 +54,31 @@ pub struct BlueskyAccount {
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
 #[serde(default)]
 struct Memory {
-    /// The newest notification that was seen, and those of the very same moment.
-    heard: Mark,
-    /// The newest of our own posts.
-    own: Mark,
-    /// True when the searches have been made.
+    /// What was said to us.
+    told: List,
+    /// Our own posts.
+    ours: List,
+    /// True when the searches have been made, or given up.
     searched: bool,
+    /// How often they were tried, and when last.
+    search_tries: u32,
+    search_at: Option<Time>,
 }
 
-/// How far a list that comes newest first was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, Deserialize)]
-#[serde(default)]
-struct Mark {
-    at: String,
-    names: Vec<String>,
-}
-
-impl Mark {
-    fn has(&self, at: &str, name: &str) -> bool {
-        at < self.at.as_str() || (at == self.at && self.names.iter().any(|known| known == name))
-    }
-
-    /// The mark after reading these `(at, name)`.
-    fn after<'a>(&self, seen: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let mut mark = self.clone();
-        for (at, name) in seen {
-            if at > mark.at.as_str() {
-                mark = Self { at: at.to_owned(), names: vec![name.to_owned()] };
-            } else if at == mark.at && !mark.names.iter().any(|known| known == name) {
-                mark.names.push(name.to_owned());
-            }
-        }
-        if mark.at.is_empty() {
-            // Nothing yet: all that comes from now on is read, however much it is.
-            "0".clone_into(&mut mark.at);
-        }
-        mark
-    }
-}
-
+/// A page of a list.
 #[derive(Deserialize)]
-struct Notifications {
-    notifications: Vec<Notification>,
+struct Page<T> {
+    #[serde(alias = "notifications", alias = "feed", alias = "posts")]
+    items: Vec<T>,
     cursor: Option<String>,
+}
+
+/// An item of a list that comes newest first.
+trait Listed {
+    /// Its name in the list.
+    fn name(&self) -> String;
+    /// The time it is sorted by.
+    fn at(&self) -> Option<Time>;
 }
 
 #[derive(Deserialize)]
@@ -134,8 +87,19 @@ struct Notification {
     author: Author,
     reason: String,
     record: Value,
+    /// In truth the time it is sorted by.
     #[serde(rename = "indexedAt")]
     indexed_at: String,
+}
+
+impl Listed for Notification {
+    fn name(&self) -> String {
+        self.uri.clone()
+    }
+
+    fn at(&self) -> Option<Time> {
+        Time::parse(&self.indexed_at).ok()
+    }
 }
 
 #[derive(Deserialize)]
@@ -154,23 +118,29 @@ struct PostView {
 }
 
 #[derive(Deserialize)]
-struct Feed {
-    feed: Vec<FeedPost>,
-    cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
 struct FeedPost {
     post: PostView,
-    /// A repost is not ours.
+    /// Why it stands here though it is not ours: somebody's post that we passed on.
     #[serde(default)]
     reason: Option<Value>,
 }
 
-#[derive(Deserialize)]
-struct Searched {
-    posts: Vec<PostView>,
-    cursor: Option<String>,
+impl Listed for FeedPost {
+    fn name(&self) -> String {
+        let passed_on = if self.reason.is_some() { "passed on " } else { "" };
+        format!("{passed_on}{}", self.post.uri)
+    }
+
+    fn at(&self) -> Option<Time> {
+        let passed_on = self.reason.as_ref().and_then(|reason| reason.get("indexedAt")).and_then(Value::as_str);
+        let seen = Time::parse(passed_on.unwrap_or(&self.post.indexed_at)).ok();
+        if self.reason.is_some() {
+            return seen;
+        }
+        let created = self.post.record.get("createdAt").and_then(Value::as_str);
+        let created = created.and_then(|at| Time::parse(at).ok());
+        created.into_iter().chain(seen).min()
+    }
 }
 
 impl BlueskyAccount {
@@ -186,11 +156,9 @@ impl BlueskyAccount {
         threads: &[Thread],
     ) -> Self {
         Self {
-            client,
-            sessions,
+            pds: Pds::new(client, sessions, account, setting.reach),
             account: account.clone(),
             accounts: accounts.clone(),
-            reach: reach(account, setting.reach),
             backfill: backfill.to_vec(),
             threads: threads.to_vec(),
         }
@@ -198,16 +166,8 @@ impl BlueskyAccount {
 
     /// Tries to sign in, and says what works.
     pub async fn check(client: Arc<Client>, sessions: Sessions, account: &Account, now: Time) -> AccountState {
-        let probe = Self {
-            client,
-            sessions,
-            account: account.clone(),
-            accounts: Accounts::default(),
-            reach: reach(account, Reach::Public),
-            backfill: Vec::new(),
-            threads: Vec::new(),
-        };
-        match probe.sign_in(now).await {
+        let pds = Pds::new(client, sessions, account, Reach::Public);
+        match pds.sign_in(now).await {
             Err(fault) => AccountState::of_fault(&fault),
             Ok(session) => {
                 let renamed = account.id.as_ref().is_some_and(|id| *id != session.did);
@@ -235,159 +195,139 @@ impl BlueskyAccount {
         }
     }
 
-    fn url(&self, method: &str, query: &[(&str, &str)]) -> Result<Url, PollError> {
-        let server = self.account.server.as_ref();
-        let server = server.ok_or_else(|| PollError::Refused("kontot har ingen `server`".to_owned()))?;
-        let mut url = server.join(&format!("/xrpc/{method}")).map_err(|_| PollError::Refused(server.to_string()))?;
-        if !query.is_empty() {
-            url.query_pairs_mut().extend_pairs(query);
+    /// What is new in a list: first what is left of a reading that broke off, then from the top until a page is known.
+    /// `beside` is true of a list that the reading can do without.
+    async fn new_in<T: DeserializeOwned + Listed>(
+        &self,
+        (method, query): (&str, &[(&str, &str)]),
+        list: &mut List,
+        beside: bool,
+        poll: &mut Poll,
+        now: Time,
+    ) -> Result<Vec<T>, PollError> {
+        let (mut found, mut names) = (Vec::new(), HashSet::new());
+        let mut pages = 0;
+        loop {
+            let left = list.left.take();
+            let mut from_left = left.is_some();
+            let deep = !from_left && list.is_deep(now);
+            let was_left = from_left;
+            let (known, mut place) =
+                left.map_or_else(|| (list.known.clone(), None), |left| (left.known, Some(left.place)));
+            let (mut read, mut ended, mut more) = (Vec::new(), false, false);
+            while pages < PAGES && poll.wait.is_none() {
+                let mut query = query.to_vec();
+                query.push(("limit", LIMIT));
+                query.extend(place.as_deref().map(|place| ("cursor", place)));
+                let page: Page<T> = match self.page(method, &query, beside, poll, now).await {
+                    Ok(page) => page,
+                    Err(PollError::RateLimited { retry_after }) if pages > 0 => {
+                        poll.rests(retry_after);
+                        break;
+                    }
+                    // The server does not know the place any more: from the top, until what was known then.
+                    Err(PollError::Unreadable(_)) if from_left => {
+                        (from_left, place) = (false, None);
+                        continue;
+                    }
+                    Err(fault) => return Err(fault),
+                };
+                (pages, from_left) = (pages + 1, false);
+                let mut all_known = true;
+                let empty = page.items.is_empty();
+                for item in page.items {
+                    let (name, at) = (item.name(), item.at().unwrap_or(now));
+                    let is_known = known.has(at, &name);
+                    all_known &= if deep { known.is_history(at) } else { is_known };
+                    // What came meanwhile may have pushed the pages down: then some of them come twice.
+                    if !is_known && !list.known.remembers(&name) && names.insert(name.clone()) {
+                        read.push((at, name));
+                        found.push(item);
+                    }
+                }
+                let next = page.cursor.filter(|next| place.as_ref() != Some(next) && !empty);
+                more = next.is_some();
+                // The very first time one page is enough: what is older is history.
+                ended = all_known || !more || !known.has_begun();
+                if ended {
+                    break;
+                }
+                place = next;
+            }
+            list.known.add(read, more);
+            if !ended {
+                list.left = place.map(|place| Left { place, known });
+                if pages == PAGES {
+                    poll.remark = Some(MORE.to_owned());
+                }
+                return Ok(found);
+            }
+            if !was_left {
+                list.was_read(deep, now);
+                return Ok(found);
+            }
         }
-        Ok(url)
     }
 
-    async fn ask(
+    async fn page<T: DeserializeOwned>(
         &self,
         method: &str,
         query: &[(&str, &str)],
-        how: How<'_>,
-        bearer: Option<&str>,
+        beside: bool,
+        poll: &mut Poll,
         now: Time,
-    ) -> Result<Called, PollError> {
-        let call = Call {
-            url: self.url(method, query)?,
-            how,
-            bearer,
-            reach: self.reach,
-            account: &self.account.key,
-            endpoint: method,
-        };
-        self.client.call(&call, now).await.map_err(api::no_answer)
+    ) -> Result<T, PollError> {
+        let called = self.pds.ask_as_us(method, query, now).await?;
+        poll.wait = poll.wait.max(called.rest.filter(|_| called.status != 429));
+        if beside { good_beside(&called) } else { good(&called) }
     }
 
-    async fn sign_in(&self, now: Time) -> Result<Session, PollError> {
-        let secret = self.account.secret.as_ref().ok_or_else(|| {
-            PollError::Unauthorized(
-                "kontots applösenord saknas; sätt det i miljön eller filen som sources.toml nämner".to_owned(),
-            )
-        })?;
-        let who = self.account.id.as_deref().unwrap_or(self.account.handle.trim_start_matches('@'));
-        let body = json!({ "identifier": who, "password": secret.reveal() });
-        let called = self.ask("com.atproto.server.createSession", &[], How::Post(&body), None, now).await?;
-        let session: Session = good(&called)?;
-        self.sessions.set(&self.account.key, Some(session.clone()));
-        Ok(session)
-    }
-
-    async fn renew(&self, session: &Session, now: Time) -> Result<Session, PollError> {
-        // The refresh token is the whole question.
-        let method = "com.atproto.server.refreshSession";
-        let called = self.ask(method, &[], How::PostNothing, Some(&session.refresh), now).await?;
-        match good::<Session>(&called) {
-            Ok(session) => {
-                self.sessions.set(&self.account.key, Some(session.clone()));
-                Ok(session)
-            }
-            Err(PollError::Unauthorized(_) | PollError::Unreadable(_)) => self.sign_in(now).await,
-            Err(other) => Err(other),
-        }
-    }
-
-    /// Asks as the account; when what let us in has ended, lets us in anew and asks once more.
-    async fn ask_as_us(&self, method: &str, query: &[(&str, &str)], now: Time) -> Result<Called, PollError> {
-        let session = match self.sessions.get(&self.account.key) {
-            Some(session) => session,
-            None => self.sign_in(now).await?,
-        };
-        let called = self.ask(method, query, How::Get, Some(&session.access), now).await?;
-        if !has_ended(&called) {
-            return Ok(called);
-        }
-        let session = self.renew(&session, now).await?;
-        let called = self.ask(method, query, How::Get, Some(&session.access), now).await?;
-        if has_ended(&called) {
-            self.sessions.set(&self.account.key, None);
-        }
-        Ok(called)
-    }
-
-    /// What was said to us since the mark, newest page first. Nothing is marked unless every page was read.
-    async fn heard(&self, mark: &Mark, poll: &mut Poll, now: Time) -> Result<Mark, PollError> {
-        let mut found: Vec<Notification> = Vec::new();
-        let mut cursor: Option<String> = None;
-        for page in 0.. {
-            if page == PAGES {
-                poll.remark = Some(
-                    "Fler har skrivit till kontot än vi hann läsa på en gång. De äldsta kan saknas; läs dem i kanalen."
-                        .to_owned(),
-                );
-                break;
-            }
-            let mut query = vec![("limit", LIMIT)];
-            query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-            let called = self.ask_as_us("app.bsky.notification.listNotifications", &query, now).await?;
-            let answer: Notifications = good(&called)?;
-            let known = answer.notifications.iter().any(|told| mark.has(&told.indexed_at, &told.uri));
-            let empty = answer.notifications.is_empty();
-            found.extend(answer.notifications.into_iter().filter(|told| !mark.has(&told.indexed_at, &told.uri)));
-            // The very first time one page is enough: what is older is history.
-            if known || empty || answer.cursor.is_none() || answer.cursor == cursor || mark.at.is_empty() {
-                break;
-            }
-            cursor = answer.cursor;
-        }
-        let after = mark.after(found.iter().map(|told| (told.indexed_at.as_str(), told.uri.as_str())));
+    /// What was said to us.
+    async fn told(&self, list: &mut List, poll: &mut Poll, now: Time) -> Result<(), PollError> {
+        let what: (_, &[_]) = ("app.bsky.notification.listNotifications", &[]);
+        let found: Vec<Notification> = self.new_in(what, list, false, poll, now).await?;
         for told in found.iter().rev().filter(|told| REASONS.contains(&told.reason.as_str())) {
             let post = self.post(&told.uri, &told.author, &told.record, &told.indexed_at);
             poll.posts.extend(post.map(|post| Post { to_us: true, ..post }));
         }
-        Ok(after)
+        Ok(())
     }
 
-    /// Our own posts since the mark.
-    async fn own(&self, mark: &Mark, poll: &mut Poll, now: Time) -> Result<Mark, PollError> {
-        let did = match self.sessions.get(&self.account.key) {
-            Some(session) => session.did,
-            None => self.sign_in(now).await?.did,
-        };
-        let mut found: Vec<PostView> = Vec::new();
-        let mut cursor: Option<String> = None;
-        for _ in 0..PAGES {
-            let mut query = vec![("actor", did.as_str()), ("limit", LIMIT), ("filter", "posts_with_replies")];
-            query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-            let answer: Feed = good(&self.ask_as_us("app.bsky.feed.getAuthorFeed", &query, now).await?)?;
-            let (mut known, empty) = (false, answer.feed.is_empty());
-            for item in answer.feed.into_iter().filter(|item| item.reason.is_none()) {
-                if mark.has(&item.post.indexed_at, &item.post.uri) {
-                    known = true;
-                } else {
-                    found.push(item.post);
-                }
-            }
-            if known || empty || answer.cursor.is_none() || answer.cursor == cursor || mark.at.is_empty() {
-                break;
-            }
-            cursor = answer.cursor;
-        }
-        let after = mark.after(found.iter().map(|post| (post.indexed_at.as_str(), post.uri.as_str())));
+    /// Our own posts.
+    async fn own(&self, list: &mut List, poll: &mut Poll, now: Time) -> Result<(), PollError> {
+        let did = self.pds.did(now).await?;
+        let what: (_, &[_]) =
+            ("app.bsky.feed.getAuthorFeed", &[("actor", did.as_str()), ("filter", "posts_with_replies")]);
+        let found: Vec<FeedPost> = self.new_in(what, list, true, poll, now).await?;
         let ours = found
             .iter()
             .rev()
-            .filter_map(|view| self.view(view))
+            .filter(|item| item.reason.is_none())
+            .filter_map(|item| self.view(&item.post))
             .filter(|post| post.writer.as_deref() == Some(did.as_str()));
         poll.posts.extend(ours.map(|post| Post { own: true, ..post }));
-        Ok(after)
+        Ok(())
     }
 
     /// A watched thread: what has been said in it, and what is gone.
-    async fn thread(&self, thread: &Thread, poll: &mut Poll, now: Time) -> Result<(), PollError> {
+    async fn thread(
+        &self,
+        thread: &Thread,
+        (beside, poll): (&mut Beside, &mut Poll),
+        now: Time,
+    ) -> Result<(), PollError> {
         let query = [("uri", thread.root.as_str()), ("depth", DEPTH), ("parentHeight", "0")];
-        let called = self.ask_as_us("app.bsky.feed.getPostThread", &query, now).await?;
         poll.threads_read.push(thread.root.clone());
+        let asked = ("app.bsky.feed.getPostThread", &query[..]);
+        let Some(called) = self.pds.ask_beside(THREAD, asked, (beside, poll), now).await? else { return Ok(()) };
         if error_of(&called).as_deref() == Some("NotFound") {
             poll.gone.push(Gone { name: Name::Native(thread.root.clone()), at: None });
             return Ok(());
         }
-        let answer: Value = good(&called)?;
+        let answer: Value = match good_beside(&called) {
+            Ok(answer) => answer,
+            Err(fault) => return beside.failed(THREAD, fault, poll),
+        };
         let mut waiting: Vec<&Value> = answer.get("thread").into_iter().collect();
         let mut taken = 0;
         while let Some(node) = waiting.pop() {
@@ -410,26 +350,44 @@ impl BlueskyAccount {
     }
 
     /// What was said before we began, by the searches of the configuration. A help, not a promise: the network does not
-    /// let everything be found.
-    async fn search(&self, poll: &mut Poll, now: Time) -> Result<(), PollError> {
+    /// let everything be found. One that fails is tried a few times more and then given up.
+    async fn search(
+        &self,
+        memory: &mut Memory,
+        (beside, poll): (&mut Beside, &mut Poll),
+        now: Time,
+    ) -> Result<(), PollError> {
+        (memory.search_tries, memory.search_at) = (memory.search_tries + 1, Some(now));
+        memory.searched = memory.search_tries >= SEARCH_TRIES;
         for words in &self.backfill {
             let mut cursor: Option<String> = None;
             for _ in 0..SEARCH_PAGES {
                 let mut query = vec![("q", words.as_str()), ("sort", "latest"), ("limit", LIMIT)];
                 query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
-                let called = self.ask_as_us("app.bsky.feed.searchPosts", &query, now).await?;
-                if called.status == 403 {
+                let asked = ("app.bsky.feed.searchPosts", &query[..]);
+                let Some(called) = self.pds.ask_beside(SEARCH, asked, (beside, poll), now).await? else {
+                    return Ok(());
+                };
+                if matches!(called.status, 403 | 410) {
                     poll.remark = Some("Sökningen bakåt är avstängd hos servern; vi läser från nu.".to_owned());
+                    memory.searched = true;
                     return Ok(());
                 }
-                let answer: Searched = good(&called)?;
-                poll.posts.extend(answer.posts.iter().filter_map(|view| self.view(view)));
-                if answer.posts.is_empty() || answer.cursor.is_none() || answer.cursor == cursor {
+                let answer: Page<PostView> = match good_beside(&called) {
+                    Ok(answer) => answer,
+                    Err(fault) => return beside.failed(SEARCH, fault, poll),
+                };
+                poll.posts.extend(answer.items.iter().filter_map(|view| self.view(view)));
+                if answer.items.is_empty() || answer.cursor.is_none() || answer.cursor == cursor {
                     break;
+                }
+                if !beside.goes_on(poll) {
+                    return Ok(());
                 }
                 cursor = answer.cursor;
             }
         }
+        memory.searched = true;
         Ok(())
     }
 
@@ -446,18 +404,32 @@ impl BlueskyAccount {
 impl Source for BlueskyAccount {
     async fn poll(&self, cursor: &Cursor, now: Time) -> Result<Poll, PollError> {
         let mut memory: Memory = serde_json::from_value(cursor.0.clone()).unwrap_or_default();
-        let mut poll = Poll::default();
-        memory.heard = self.heard(&memory.heard, &mut poll, now).await?;
-        memory.own = self.own(&memory.own, &mut poll, now).await?;
+        let (mut poll, mut beside) = (Poll::default(), Beside::default());
+        self.told(&mut memory.told, &mut poll, now).await?;
+        if beside.goes_on(&poll) {
+            let mut ours = memory.ours.clone();
+            match self.own(&mut ours, &mut poll, now).await {
+                Ok(()) => memory.ours = ours,
+                Err(fault) => {
+                    // What is said to us is kept; but who does not see our answers is half blind.
+                    poll.blind = matches!(fault, PollError::Blind(_));
+                    beside.list_failed("våra egna inlägg", fault, &mut poll)?;
+                }
+            }
+        }
         for thread in &self.threads {
-            self.thread(thread, &mut poll, now).await?;
+            if !beside.goes_on(&poll) {
+                break;
+            }
+            self.thread(thread, (&mut beside, &mut poll), now).await?;
         }
-        if !memory.searched {
-            self.search(&mut poll, now).await?;
-            memory.searched = true;
+        let rested = memory.search_at.is_none_or(|at| now.since(at) >= SEARCH_AGAIN);
+        if !memory.searched && rested && beside.goes_on(&poll) {
+            self.search(&mut memory, (&mut beside, &mut poll), now).await?;
         }
+        beside.tell(&mut poll);
         if self.account.id.is_none() && poll.remark.is_none() {
-            let did = self.sessions.get(&self.account.key).map(|session| session.did).unwrap_or_default();
+            let did = self.pds.did(now).await.unwrap_or_default();
             poll.remark = Some(format!(
                 "Skriv id = \"{did}\" under kontot i sources.toml, så att våra egna svar känns igen överallt."
             ));
@@ -465,70 +437,5 @@ impl Source for BlueskyAccount {
         poll.title = Some(format!("{CHANNEL} {}", self.account.handle));
         poll.cursor = Cursor(serde_json::to_value(&memory).unwrap_or_default());
         Ok(poll)
-    }
-}
-
-/// Where an account's server may lead: one on this machine or the inner network is the operator's own.
-fn reach(account: &Account, asked: Reach) -> Reach {
-    let inner = account.server.as_ref().is_some_and(|server| server.scheme() == "http");
-    if inner { Reach::Local } else { asked }
-}
-
-/// The name of an error, where the answer is one.
-fn error_of(called: &Called) -> Option<String> {
-    if (200..300).contains(&called.status) {
-        return None;
-    }
-    let body: Value = serde_json::from_slice(&called.body).ok()?;
-    body.get("error")?.as_str().map(|name| name.chars().take(60).collect())
-}
-
-/// True when what let us in does so no more.
-fn has_ended(called: &Called) -> bool {
-    called.status == 401
-        || (called.status == 400 && matches!(error_of(called).as_deref(), Some("ExpiredToken" | "InvalidToken")))
-}
-
-/// A good answer as JSON, or what the refusal means here.
-fn good<T: serde::de::DeserializeOwned>(called: &Called) -> Result<T, PollError> {
-    let Some(refusal) = api::refusal(called) else { return api::json(called) };
-    Err(match error_of(called).as_deref() {
-        Some("AuthFactorTokenRequired") => PollError::Unauthorized(
-            "kontot har tvåstegsinloggning; använd ett applösenord, inte kontots eget lösenord".to_owned(),
-        ),
-        Some("AccountTakedown" | "AccountDeactivated" | "AccountSuspended") => {
-            PollError::Unauthorized("kontot är avstängt hos Bluesky".to_owned())
-        }
-        Some("AuthenticationRequired" | "ExpiredToken" | "InvalidToken" | "AuthMissing") => PollError::Unauthorized(
-            "applösenordet släpper inte in oss; skapa ett nytt i Bluesky under Inställningar, Applösenord".to_owned(),
-        ),
-        _ => refusal,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mark_knows_what_came_before_it_and_what_came_at_the_same_moment() {
-        let mark = Mark::default().after([("2026-11-23T08:00:02Z", "b"), ("2026-11-23T08:00:01Z", "a")].into_iter());
-        assert!(mark.has("2026-11-23T08:00:01Z", "x") && mark.has("2026-11-23T08:00:02Z", "b"));
-        assert!(!mark.has("2026-11-23T08:00:02Z", "c"), "another one of the same moment");
-        assert_eq!(mark.after(std::iter::empty()), mark);
-    }
-
-    #[test]
-    fn what_let_us_in_is_shown_to_nobody() {
-        let sessions = Sessions::default();
-        let session = Session {
-            access: "hemlig".into(),
-            refresh: "hemlig".into(),
-            did: String::new(),
-            handle: String::new(),
-            status: None,
-        };
-        sessions.set("a", Some(session));
-        assert!(!format!("{sessions:?}").contains("hemlig"));
     }
 }

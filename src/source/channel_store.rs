@@ -346,6 +346,45 @@ pub struct Heard<'a> {
     pub new: bool,
 }
 
+/// A server's stream that is away.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct StreamAway {
+    /// Which source.
+    pub source_id: SourceId,
+    /// Since when.
+    pub since: Time,
+    /// Why, in Swedish.
+    pub why: String,
+}
+
+/// Notes that the stream of a source's server is away; since when stays as it was first noted.
+///
+/// # Errors
+/// What the database says.
+pub async fn stream_away(tx: &mut Tx, source: SourceId, why: &str, now: Time) -> sqlx::Result<()> {
+    on!(tx, c => sqlx::query(
+        "insert into streams_away (source_id, since, why) values ($1, $2, $3)
+         on conflict (source_id) do update set why = excluded.why")
+        .bind(source).bind(now).bind(why).execute(c).await.map(|_| ()))
+}
+
+/// Notes that it is back; false when it was not away.
+///
+/// # Errors
+/// What the database says.
+pub async fn stream_back(tx: &mut Tx, source: SourceId) -> sqlx::Result<bool> {
+    on!(tx, c => sqlx::query("delete from streams_away where source_id = $1")
+        .bind(source).execute(c).await.map(|done| done.rows_affected() > 0))
+}
+
+/// The servers' streams that are away.
+///
+/// # Errors
+/// What the database says.
+pub async fn streams_away(tx: &mut Tx) -> sqlx::Result<Vec<StreamAway>> {
+    on!(tx, c => sqlx::query_as("select source_id, since, why from streams_away order by source_id").fetch_all(c).await)
+}
+
 /// Lets a source that is well be read now: its server has told that there is news. One that has failed waits its time.
 ///
 /// # Errors

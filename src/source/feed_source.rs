@@ -63,7 +63,7 @@ impl FeedSource {
         }
     }
 
-    async fn ask(&self, url: &str, memory: Option<&Memory>, now: Time) -> Result<Fetched, PollError> {
+    async fn get(&self, url: &str, memory: Option<&Memory>) -> Result<Fetched, FetchError> {
         let fetch = Fetch {
             url,
             etag: memory.and_then(|memory| memory.etag.as_deref()),
@@ -71,47 +71,93 @@ impl FeedSource {
             reach: self.reach,
             accept: ACCEPT,
         };
-        let fetched = self.client.fetch(&fetch).await.map_err(no_answer)?;
+        self.client.fetch(&fetch).await
+    }
+
+    async fn ask(&self, url: &str, memory: Option<&Memory>, now: Time) -> Result<Fetched, PollError> {
+        let fetched = self.get(url, memory).await.map_err(no_answer)?;
         refusal(&fetched, now).map_or(Ok(fetched), Err)
     }
 
-    /// Asks where the feed was last; when it is no longer there, where the configuration says.
-    async fn fetch(&self, memory: &mut Memory, now: Time) -> Result<Fetched, PollError> {
-        if let Some(url) = memory.feed.clone() {
-            match self.ask(&url, Some(memory), now).await {
-                Err(PollError::Gone | PollError::Unreachable(_) | PollError::Unreadable(_)) => {
-                    *memory = Memory { address: self.address.clone(), filled: memory.filled, ..Memory::default() };
-                }
-                other => return other,
+    /// The feed where it was last, or where the configuration says; when a page stands there, the feed that it names.
+    async fn read(&self, memory: &mut Memory, now: Time) -> Result<Read, PollError> {
+        let Some(last) = memory.feed.clone() else { return self.read_configured(memory, now).await };
+        let (fault, moved) = match self.get(&last, Some(memory)).await {
+            Err(fault) => {
+                // A host that is silent for a while comes back; one that no connection leads to may be no more.
+                let moved =
+                    matches!(fault, FetchError::Unreachable(_) | FetchError::Redirects | FetchError::Address(_));
+                (no_answer(fault), moved)
             }
-        }
-        self.ask(&self.address, Some(memory), now).await
+            Ok(fetched) => match refusal(&fetched, now) {
+                None if memory.knows(&fetched) => return Ok((fetched, None)),
+                None => match parse(&fetched) {
+                    Ok(feed) => return Ok((fetched, Some(feed))),
+                    Err(fault) => {
+                        let moved = matches!(fault, PollError::Blind(_));
+                        (fault, moved)
+                    }
+                },
+                Some(fault) => {
+                    let moved = fetched.status == 404 || matches!(fault, PollError::Gone | PollError::Unreadable(_));
+                    (fault, moved)
+                }
+            },
+        };
+        if moved { self.read_elsewhere(&last, fault, memory, now).await } else { Err(fault) }
     }
 
-    /// The feed itself and, when the address was a page, the feed that the page names.
-    async fn read(&self, memory: &mut Memory, now: Time) -> Result<(Fetched, Option<FeedRead>), PollError> {
-        let fetched = self.fetch(memory, now).await?;
-        if fetched.not_modified || memory.body.as_deref() == Some(hash(&fetched.body).as_str()) {
+    async fn read_configured(&self, memory: &mut Memory, now: Time) -> Result<Read, PollError> {
+        let fetched = self.ask(&self.address, Some(memory), now).await?;
+        if memory.knows(&fetched) {
             return Ok((fetched, None));
         }
-        let blind = match parse(&fetched) {
-            Ok(feed) => return Ok((fetched, Some(feed))),
-            Err(PollError::Blind(why)) => PollError::Blind(why),
-            Err(other) => return Err(other),
-        };
-        if memory.filled {
-            return Err(blind); // it was a feed before: a sign-in page or a notice stands in its place
+        match parse(&fetched) {
+            Err(PollError::Blind(_)) if !memory.filled => {}
+            // Blind although it was a feed before: a sign-in page or a notice stands in its place.
+            outcome => return outcome.map(|feed| (fetched, Some(feed))),
         }
-        let page = http::text_of(&fetched.body, fetched.content_type.as_deref());
-        let Some(found) = discover::feeds(&page, &fetched.final_url).into_iter().next() else {
+        let Some(found) = named_by(&fetched) else {
             return Err(PollError::Blind("en webbsida som inte anger något flöde".to_owned()));
         };
-        let fetched = self.ask(&found.url, None, now).await?;
+        let fetched = self.ask(&found, None, now).await?;
         let feed = parse(&fetched)?;
-        memory.feed = Some(found.url);
+        memory.feed = Some(found);
+        Ok((fetched, Some(feed)))
+    }
+
+    /// The feed that we read has moved: reads the one that stands at the configured address now, or that its page names now.
+    /// Where there is no other, the fault is what there is to say, and what we remember stays.
+    async fn read_elsewhere(
+        &self,
+        last: &str,
+        fault: PollError,
+        memory: &mut Memory,
+        now: Time,
+    ) -> Result<Read, PollError> {
+        // Gone is for good: that is believed only when the configured address has answered and names no other.
+        let or = |other: PollError| if fault == PollError::Gone { other } else { fault.clone() };
+        let page = self.ask(&self.address, None, now).await.map_err(or)?;
+        if page.final_url == last {
+            return Err(fault);
+        }
+        let (fetched, feed, found) = match parse(&page) {
+            Ok(feed) => (page, feed, None),
+            Err(PollError::Blind(_)) => {
+                let Some(found) = named_by(&page).filter(|found| found != last) else { return Err(fault) };
+                let fetched = self.ask(&found, None, now).await.map_err(or)?;
+                let feed = parse(&fetched).map_err(or)?;
+                (fetched, feed, Some(found))
+            }
+            Err(other) => return Err(or(other)),
+        };
+        *memory = Memory { address: self.address.clone(), feed: found, filled: memory.filled, ..Memory::default() };
         Ok((fetched, Some(feed)))
     }
 }
+
+/// An answer, and the feed in it unless it is what we had.
+type Read = (Fetched, Option<FeedRead>);
 
 impl Source for FeedSource {
     async fn poll(&self, cursor: &Cursor, now: Time) -> Result<Poll, PollError> {
@@ -157,6 +203,11 @@ impl Memory {
         Cursor(serde_json::to_value(self).unwrap_or_default())
     }
 
+    /// True when an answer holds what we have.
+    fn knows(&self, fetched: &Fetched) -> bool {
+        fetched.not_modified || self.body.as_deref() == Some(hash(&fetched.body).as_str())
+    }
+
     fn remember(&mut self, fetched: &Fetched) {
         if let Some(url) = &fetched.permanent_url {
             self.feed = Some(url.clone());
@@ -178,6 +229,12 @@ impl Memory {
 
 fn parse(fetched: &Fetched) -> Result<FeedRead, PollError> {
     feed::read(&fetched.body, fetched.content_type.as_deref(), &fetched.final_url)
+}
+
+/// The feed that a page names first.
+fn named_by(page: &Fetched) -> Option<String> {
+    let text = http::text_of(&page.body, page.content_type.as_deref());
+    discover::feeds(&text, &page.final_url).into_iter().next().map(|found| found.url)
 }
 
 fn no_answer(error: FetchError) -> PollError {

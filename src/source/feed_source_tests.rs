@@ -132,3 +132,88 @@ async fn a_page_where_a_feed_used_to_be_is_blind() {
     let memory = Memory { address: source.address.clone(), filled: true, ..Memory::default() };
     assert!(matches!(source.poll(&memory.cursor(), now()).await, Err(PollError::Blind(_))));
 }
+
+const PAGE: &str = "<!doctype html><link rel=alternate type=application/rss+xml href=/ny>";
+
+/// What is remembered of a feed that was found behind the page of `source`, with posts in it.
+fn remembered(source: &FeedSource, feed: &str) -> Cursor {
+    let feed = url::Url::parse(&source.address).unwrap().join(feed).unwrap();
+    let memory = Memory {
+        address: source.address.clone(),
+        feed: Some(feed.into()),
+        etag: Some("\"gammal\"".into()),
+        filled: true,
+        ..Memory::default()
+    };
+    memory.cursor()
+}
+
+fn feed_of(cursor: &Cursor) -> String {
+    cursor.0["feed"].as_str().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_feed_that_has_moved_is_read_where_its_page_says_that_it_is_now() {
+    let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let no_more = format!("http://{}/feed", closed.local_addr().unwrap());
+    drop(closed);
+    let old = [
+        (StatusCode::NOT_FOUND, "/gammal"),
+        (StatusCode::GONE, "/gammal"),
+        (StatusCode::OK, "/gammal"), // and a page stands there
+        (StatusCode::OK, no_more.as_str()),
+    ];
+    for (status, last) in old {
+        let site = get("/", StatusCode::OK, [], PAGE)
+            .merge(get("/gammal", status, [], "<!doctype html>Sidan finns inte"))
+            .merge(get("/ny", StatusCode::OK, [("etag", "\"ny\"")], FEED));
+        let source = source(site, "/").await;
+        let poll = source.poll(&remembered(&source, last), now()).await.unwrap();
+        assert_eq!((poll.posts.len(), poll.blind), (1, false), "{status} {last}");
+        assert_eq!(feed_of(&poll.cursor), format!("{}ny", source.address), "{status} {last}");
+        let again = source.poll(&poll.cursor, now()).await.unwrap();
+        assert!(again.unchanged, "{status} {last}");
+    }
+}
+
+#[tokio::test]
+async fn a_feed_that_only_fails_for_a_while_is_waited_for_whatever_its_page_names() {
+    let silent = axum::Router::new().route("/gammal", axum::routing::get(std::future::pending::<()>));
+    let ways = [get("/gammal", StatusCode::INTERNAL_SERVER_ERROR, [], ""), silent];
+    for way in ways {
+        let site = get("/", StatusCode::OK, [], PAGE).merge(way).merge(get("/ny", StatusCode::OK, [], FEED));
+        let limits =
+            Limits { connect: Duration::from_millis(200), head: Duration::from_millis(200), ..Limits::default() };
+        let source = FeedSource {
+            client: Arc::new(Client::new("test@ale.example", limits).unwrap()),
+            ..source(site, "/").await
+        };
+        let fault = source.poll(&remembered(&source, "/gammal"), now()).await.unwrap_err();
+        assert!(matches!(fault, PollError::Unreachable(_)), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_feed_that_its_page_still_names_is_lost_and_never_blind() {
+    for (status, gone) in [(StatusCode::NOT_FOUND, false), (StatusCode::GONE, true)] {
+        let source = source(get("/", StatusCode::OK, [], PAGE).merge(get("/ny", status, [], "")), "/").await;
+        let fault = source.poll(&remembered(&source, "/ny"), now()).await.unwrap_err();
+        assert!(matches!((&fault, gone), (PollError::Gone, true) | (PollError::Unreachable(_), false)), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_feed_is_not_gone_for_good_while_its_page_cannot_be_asked() {
+    let site = get("/", StatusCode::INTERNAL_SERVER_ERROR, [], "").merge(get("/gammal", StatusCode::GONE, [], ""));
+    let source = source(site, "/").await;
+    let fault = source.poll(&remembered(&source, "/gammal"), now()).await.unwrap_err();
+    assert!(matches!(fault, PollError::Unreachable(_)), "{fault:?}");
+}
+
+#[tokio::test]
+async fn a_page_in_the_place_of_a_feed_that_its_own_page_still_names_is_blind() {
+    let site = get("/", StatusCode::OK, [], PAGE).merge(get("/ny", StatusCode::OK, [], "<!doctype html>Logga in"));
+    let source = source(site, "/").await;
+    let fault = source.poll(&remembered(&source, "/ny"), now()).await.unwrap_err();
+    assert!(matches!(fault, PollError::Blind(_)), "{fault:?}");
+}

@@ -5,6 +5,8 @@
 //! event with that number comes again. v1 (`/subscribe`) counts by time. A number of one is nothing to the other, so a
 //! change of host goes by time, and a few seconds back, since no two servers see the same at the same moment.
 
+use std::time::Duration;
+
 use serde_json::Value;
 use url::Url;
 
@@ -236,17 +238,18 @@ pub enum Refusal {
     Other(PollError),
 }
 
-/// Reads a refusal.
+/// Reads a refusal. `rest` is how long the host wants to be left in peace, where it says.
 #[must_use]
-pub fn refusal(status: u16, body: &[u8]) -> Refusal {
+pub fn refusal(status: u16, body: &[u8], rest: Option<Duration>) -> Refusal {
     let name = serde_json::from_slice::<Value>(body).ok();
     let name = name.as_ref().and_then(|body| body.get("error")).and_then(Value::as_str).unwrap_or_default();
     match (status, name) {
         (400, "CursorTooOld") => Refusal::TooOld,
         (400, "UnknownZstdDictionary") => Refusal::Dictionary,
-        (429, _) => Refusal::Other(PollError::RateLimited { retry_after: None }),
+        (429, _) => Refusal::Other(PollError::RateLimited { retry_after: rest }),
         (401 | 403, _) => Refusal::Other(PollError::Unauthorized(format!("svar {status}"))),
         (404, _) => Refusal::Other(PollError::Blind("adressen är ingen ström (404)".to_owned())),
+        (500.., _) if rest.is_some() => Refusal::Other(PollError::RateLimited { retry_after: rest }),
         (500.., _) => Refusal::Other(PollError::Unreachable(format!("fel hos servern ({status})"))),
         _ => Refusal::Other(PollError::Unreadable(format!("oväntat svar ({status})"))),
     }
@@ -333,10 +336,16 @@ mod tests {
 
     #[test]
     fn a_refusal_before_the_stream_says_how_to_go_on() {
-        assert_eq!(refusal(400, br#"{"error":"CursorTooOld","message":"floor 7"}"#), Refusal::TooOld);
-        assert_eq!(refusal(400, br#"{"error":"UnknownZstdDictionary"}"#), Refusal::Dictionary);
-        assert!(matches!(refusal(503, b"not ready"), Refusal::Other(PollError::Unreachable(_))));
-        assert!(matches!(refusal(404, b""), Refusal::Other(PollError::Blind(_))));
+        let said = |status, body: &[u8]| refusal(status, body, None);
+        assert_eq!(said(400, br#"{"error":"CursorTooOld","message":"floor 7"}"#), Refusal::TooOld);
+        assert_eq!(said(400, br#"{"error":"UnknownZstdDictionary"}"#), Refusal::Dictionary);
+        assert!(matches!(said(503, b"not ready"), Refusal::Other(PollError::Unreachable(_))));
+        assert!(matches!(said(404, b""), Refusal::Other(PollError::Blind(_))));
+        let rest = Some(Duration::from_mins(2));
+        for status in [429, 503] {
+            let limited = Refusal::Other(PollError::RateLimited { retry_after: rest });
+            assert_eq!(refusal(status, b"", rest), limited, "{status}");
+        }
     }
 
     #[test]

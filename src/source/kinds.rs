@@ -19,6 +19,9 @@ const FALLBACKS: usize = 4;
 const TAGS: usize = 40;
 /// Searches for what was said before we began.
 const SEARCHES: usize = 10;
+/// What no server tells afterwards.
+const STREAM_ONLY: &str =
+    "Ser inte ändringar och borttagningar som görs medan strömmen är av eller borta; de hämtas inte i efterhand.";
 
 /// How a source is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +89,12 @@ impl SourceKind {
         matches!(self, Self::BlueskyStream(_) | Self::Hook(_))
     }
 
+    /// True when the server's stream is listened to besides the reading.
+    #[must_use]
+    pub fn rings(&self) -> bool {
+        matches!(self, Self::MastodonTags { stream: true, .. } | Self::MastodonAccount { stream: true, .. })
+    }
+
     /// The web hook, when it is one.
     #[must_use]
     pub fn hook(&self) -> Option<&Hook> {
@@ -142,6 +151,7 @@ pub fn capabilities(slug: &str) -> (&'static str, &'static [&'static str]) {
                 "Ser inte inlägg utan taggarna: Mastodon har ingen fullständig sökning.",
                 "Ser bara inlägg som har nått den här servern.",
                 "Ser inte inlägg som bara visas för följare, och inte robotkonton.",
+                STREAM_ONLY,
             ],
         ),
         "mastodon-account" => (
@@ -149,6 +159,7 @@ pub fn capabilities(slug: &str) -> (&'static str, &'static [&'static str]) {
             &[
                 "Läser inte privata omnämnanden som inte är ställda till oss.",
                 "Ser inte inlägg från den som har blockerat kontot.",
+                STREAM_ONLY,
             ],
         ),
         "hook" => (

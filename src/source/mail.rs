@@ -4,44 +4,39 @@
 //! Where we stopped is the number of the last letter and the number of the numbering (UIDVALIDITY). When a server numbers
 //! anew, two weeks are read again, and the letters' own names (Message-ID) tell what has been read before.
 
-use std::fmt;
-use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll as Ready, ready};
 use std::time::Duration;
 
 use async_imap::error::Error;
 use async_imap::extensions::idle::IdleResponse;
-use async_imap::imap_proto::{Response, Status};
 use async_imap::{Client as Imap, Session};
 use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use url::Url;
 
-use super::account::{Secret, secret_of};
+use super::account::{Secret, expires, secret_of};
 use super::hook::Takes;
+use super::imap::{Line, STEP, Wire, fault, greeting, imap_date, is_throttled, not_let_in, silent, step};
 use super::letter::{self, Letter};
+use super::oauth::{self, Access, Shown};
 use super::watched::SourceSetting;
 use super::{Cursor, Poll, PollError, Source, api};
-use crate::calendar::stockholm;
 use crate::clock::Time;
-use crate::http::{Client, FetchError, Reach};
+use crate::http::{Client, Reach};
 use crate::settings::Section;
 
 /// For one reading as a whole: shorter than the turn that one process has at a source.
 const TOTAL: Duration = Duration::from_mins(1);
-/// From one answer of the server to the next.
-const STEP: Duration = Duration::from_secs(20);
 /// Letters of one reading; more wait for the next.
 const LETTERS: usize = 50;
 /// Bytes of letters of one reading.
 const BYTES: usize = 8 * 1024 * 1024;
 /// Bytes that a server may say in one reading, letters and all.
 const BYTES_SAID: usize = 24 * 1024 * 1024;
+/// Readings that may break off at one letter before it is passed over and counted as missed.
+const BREAKS_MAX: u8 = 3;
 /// How far back the first reading goes, and one after the server has numbered anew.
 const BACK: Duration = Duration::from_hours(14 * 24);
 
@@ -69,6 +64,10 @@ pub struct Mailbox {
     pub user: String,
     /// With what; none while it is not set, and then nothing is read.
     pub secret: Option<Secret>,
+    /// When the secret ends, as far as those who keep it have said.
+    pub expires_at: Option<Time>,
+    /// Where the secret is changed for a proof, when the server takes no password.
+    pub access: Option<Box<Access>>,
     /// The folder that is read.
     pub folder: String,
     /// What of it is kept.
@@ -92,10 +91,13 @@ pub(super) fn read(section: &Section, url: &Url) -> Option<Mailbox> {
     let encrypted = section.flag_or("encrypted", true);
     let local = section.flag_or("local", false);
     if !section.has("secret_env") && !section.has("secret_file") {
-        section.place().report("`secret_env` or `secret_file` is missing: the mailbox's password stands there");
+        section.place().report(
+            "`secret_env` or `secret_file` is missing: the mailbox's password, or the program's secret, stands there",
+        );
         return None;
     }
     let secret = secret_of(section, "secret_env", "secret_file");
+    let access = oauth::read(section).ok()?.map(Box::new);
     let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
     let here = host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
     let protection = match (url.scheme(), encrypted) {
@@ -111,7 +113,19 @@ pub(super) fn read(section: &Section, url: &Url) -> Option<Mailbox> {
     };
     let port = url.port().unwrap_or(if protection == Protection::Tls { 993 } else { 143 });
     let letter_bytes = u32::try_from(kilobytes).ok()?.checked_mul(1_024)?;
-    Some(Mailbox { host, port, protection, user: user?.text, secret, folder, takes, letter_bytes, idle })
+    Some(Mailbox {
+        host,
+        port,
+        protection,
+        user: user?.text,
+        secret,
+        expires_at: expires(section),
+        access,
+        folder,
+        takes,
+        letter_bytes,
+        idle,
+    })
 }
 
 /// What is kept between two readings.
@@ -121,6 +135,9 @@ struct Place {
     validity: u32,
     /// The last letter that was read.
     uid: u32,
+    /// A letter at which readings have broken off, and how many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stuck: Option<(u32, u8)>,
 }
 
 /// The mailbox as a source.
@@ -132,43 +149,6 @@ pub struct MailSource {
     reach: Reach,
 }
 
-/// What a conversation runs over.
-trait Line: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug> Line for T {}
-
-/// A line on which no more than so many bytes are heard.
-#[derive(Debug)]
-pub struct Wire {
-    line: Box<dyn Line>,
-    left: usize,
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Ready<io::Result<()>> {
-        if self.left == 0 {
-            return Ready::Ready(Err(io::Error::new(io::ErrorKind::QuotaExceeded, "the server says too much")));
-        }
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.line).poll_read(cx, buf))?;
-        self.left = self.left.saturating_sub(buf.filled().len() - before);
-        Ready::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Ready<io::Result<usize>> {
-        Pin::new(&mut self.line).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Ready<io::Result<()>> {
-        Pin::new(&mut self.line).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Ready<io::Result<()>> {
-        Pin::new(&mut self.line).poll_shutdown(cx)
-    }
-}
-
 /// What came of a reading so far: what is here is kept although the rest fails.
 #[derive(Default)]
 struct Progress {
@@ -176,6 +156,17 @@ struct Progress {
     place: Place,
     moved: bool,
     unreadable: usize,
+    /// Letters that were read or passed over.
+    done: usize,
+    /// The letter that is being fetched.
+    at: Option<u32>,
+}
+
+impl Progress {
+    fn passed(&mut self, uid: u32) {
+        self.done += 1;
+        (self.place.uid, self.moved) = (uid, true);
+    }
 }
 
 impl MailSource {
@@ -189,11 +180,15 @@ impl MailSource {
     ///
     /// # Errors
     /// Why it is not open, in Swedish.
-    async fn open(&self, most: usize) -> Result<(Session<Wire>, async_imap::types::Mailbox), PollError> {
+    async fn open(&self, most: usize, now: Time) -> Result<(Session<Wire>, async_imap::types::Mailbox), PollError> {
         let Some(secret) = &self.mailbox.secret else {
             return Err(PollError::Unauthorized(
                 "brevlådans lösenord saknas; sätt det i miljön eller filen som sources.toml nämner".to_owned(),
             ));
+        };
+        let proof = match &self.mailbox.access {
+            Some(access) => Some(access.proof(&self.client, secret, self.reach, now).await?),
+            None => None,
         };
         let host = self.mailbox.host.as_str();
         let stream = self.client.reach(host, self.mailbox.port, self.reach).await.map_err(api::no_answer)?;
@@ -212,14 +207,17 @@ impl MailSource {
         if self.mailbox.protection != Protection::StartTls {
             greeting(&mut imap).await?;
         }
-        let signed_in = timeout(STEP, imap.login(&self.mailbox.user, secret.reveal())).await.map_err(|_| silent())?;
+        let user = self.mailbox.user.as_str();
+        let signing_in = async {
+            match &proof {
+                Some(proof) => imap.authenticate("XOAUTH2", Shown::of(user, proof)).await,
+                None => imap.login(user, secret.reveal()).await,
+            }
+        };
+        let signed_in = timeout(STEP, signing_in).await.map_err(|_| silent())?;
         let mut session = signed_in.map_err(|(why, _)| match why {
             Error::No(_) if is_throttled(&why) => PollError::RateLimited { retry_after: None },
-            Error::No(_) => PollError::Unauthorized(
-                "servern godtar inte användarnamnet eller lösenordet; prova det i ett mejlprogram, och skapa ett \
-                 applösenord om servern kräver det"
-                    .to_owned(),
-            ),
+            Error::No(_) => PollError::Unauthorized(not_let_in(proof.is_some()).to_owned()),
             why => fault(&why),
         })?;
         let folder = timeout(STEP, session.examine(&self.mailbox.folder)).await.map_err(|_| silent())?;
@@ -234,10 +232,10 @@ impl MailSource {
     }
 
     async fn read(&self, before: Option<Place>, progress: &mut Progress, now: Time) -> Result<(), PollError> {
-        let (mut session, folder) = self.open(BYTES_SAID).await?;
+        let (mut session, folder) = self.open(BYTES_SAID, now).await?;
         let validity = folder.uid_validity.unwrap_or_default();
-        let known = before.filter(|place| place.validity == validity);
-        progress.place = known.unwrap_or(Place { validity, uid: 0 });
+        let known = before.filter(|place| place.validity == validity && place.uid > 0);
+        progress.place = Place { validity, uid: known.map_or(0, |place| place.uid), stuck: None };
         progress.moved = known.is_none();
         let wanted = match known {
             Some(place) => format!("UID {}:*", place.uid.saturating_add(1)),
@@ -263,7 +261,15 @@ impl MailSource {
             if bytes >= BYTES {
                 break;
             }
+            if before.and_then(|place| place.stuck) == Some((uid, BREAKS_MAX)) {
+                // It has stopped every reading so far, and stops no other letter any more.
+                progress.unreadable += 1;
+                progress.passed(uid);
+                continue;
+            }
+            progress.at = Some(uid);
             let letter = self.fetch(&mut session, uid).await?;
+            progress.at = None;
             if letter.is_none() {
                 // It has gone, or the line has: only in the first case do we go on.
                 step(session.noop()).await?;
@@ -273,7 +279,7 @@ impl MailSource {
                 let whole = sizes.iter().find(|(at, _)| *at == uid).map(|(_, size)| *size);
                 self.take(&letter, whole.filter(|whole| *whole > self.mailbox.letter_bytes), progress);
             }
-            (progress.place.uid, progress.moved) = (uid, true);
+            progress.passed(uid);
         }
         if more {
             progress.poll.wait = Some(Duration::ZERO);
@@ -324,15 +330,15 @@ impl MailSource {
     }
 
     /// Rings `bell` each time the server says that something has come, until it says no more. Why it ended.
-    pub async fn ring(&self, bell: &Notify) -> PollError {
-        match self.ring_on(bell).await {
+    pub async fn ring(&self, bell: &Notify, now: Time) -> PollError {
+        match self.ring_on(bell, now).await {
             Err(fault) => fault,
             Ok(()) => PollError::Refused("servern kan inte ringa (IDLE); brevlådan läses på tid".to_owned()),
         }
     }
 
-    async fn ring_on(&self, bell: &Notify) -> Result<(), PollError> {
-        let (mut session, _) = self.open(usize::MAX).await?;
+    async fn ring_on(&self, bell: &Notify, now: Time) -> Result<(), PollError> {
+        let (mut session, _) = self.open(usize::MAX, now).await?;
         if !step(session.capabilities()).await?.has_str("IDLE") {
             return Ok(());
         }
@@ -359,9 +365,15 @@ impl Source for MailSource {
         let before: Option<Place> = serde_json::from_value(cursor.0.clone()).ok();
         let mut progress = Progress { place: before.unwrap_or_default(), ..Progress::default() };
         let read = timeout(TOTAL, self.read(before, &mut progress, now)).await.unwrap_or_else(|_| Err(silent()));
-        let Progress { mut poll, place, moved, unreadable } = progress;
+        let Progress { mut poll, mut place, mut moved, unreadable, done, at } = progress;
         if let Err(fault) = read {
-            if !moved || poll.posts.is_empty() {
+            // An answer that is no answer, at the same letter again and again: then it is the letter.
+            if let (Some(uid), PollError::Unreadable(_)) = (at, &fault) {
+                let breaks = before.and_then(|place| place.stuck).filter(|(at, _)| *at == uid).map_or(0, |(_, n)| n);
+                place.stuck = Some((uid, breaks.saturating_add(1).min(BREAKS_MAX)));
+                moved = true;
+            }
+            if done == 0 && place.stuck.is_none() {
                 return Err(fault);
             }
             poll.remark = Some(format!("Läsningen bröts på vägen; resten läses nästa gång ({fault})."));
@@ -369,78 +381,9 @@ impl Source for MailSource {
             poll.remark =
                 Some(format!("{unreadable} brev gick inte att läsa och ligger kvar i brevlådan; läs dem där."));
         }
+        poll.missed = unreadable;
         poll.unchanged = poll.posts.is_empty() && poll.bounces.is_empty() && !moved;
         poll.cursor = Cursor(serde_json::to_value(place).unwrap_or_default());
         Ok(poll)
-    }
-}
-
-async fn greeting<T>(imap: &mut Imap<T>) -> Result<(), PollError>
-where
-    T: AsyncRead + AsyncWrite + Unpin + Send + fmt::Debug,
-{
-    match timeout(STEP, imap.read_response()).await {
-        Err(_) => Err(silent()),
-        Ok(Ok(Some(said))) => match said.parsed() {
-            Response::Data { status: Status::Ok, .. } => Ok(()),
-            Response::Data { status: Status::Bye, .. } => Err(PollError::RateLimited { retry_after: None }),
-            _ => Err(PollError::Unreadable("servern hälsar inte som en IMAP-server".to_owned())),
-        },
-        Ok(Ok(None)) => Err(PollError::Unreachable("servern lade på utan att hälsa".to_owned())),
-        Ok(Err(why)) => Err(fault(&Error::Io(why))),
-    }
-}
-
-/// One question with its answer, in time.
-async fn step<T>(asked: impl Future<Output = async_imap::error::Result<T>>) -> Result<T, PollError> {
-    timeout(STEP, asked).await.map_err(|_| silent())?.map_err(|why| fault(&why))
-}
-
-fn silent() -> PollError {
-    PollError::Unreachable(FetchError::TimedOut("the head of the answer").swedish().to_owned())
-}
-
-/// Whether a server's no means "not now" (RFC 5530).
-fn is_throttled(why: &Error) -> bool {
-    let Error::No(text) = why else { return false };
-    let text = text.to_uppercase();
-    ["UNAVAILABLE", "INUSE", "LIMIT", "OVERQUOTA", "TOO MANY"].iter().any(|code| text.contains(code))
-}
-
-/// What a fault of the conversation means. The server's own words stay in the log: they may repeat what we said.
-fn fault(why: &Error) -> PollError {
-    match why {
-        _ if is_throttled(why) => PollError::RateLimited { retry_after: None },
-        Error::Io(why) if why.kind() == io::ErrorKind::QuotaExceeded => {
-            PollError::Unreadable("servern skickar mer än vi tar emot".to_owned())
-        }
-        Error::Io(_) | Error::ConnectionLost => PollError::Unreachable("servern bröt förbindelsen".to_owned()),
-        Error::No(_) => {
-            PollError::Unauthorized("servern säger nej till det vi frågar; kontots rättigheter räcker inte".to_owned())
-        }
-        _ => PollError::Unreadable("svaret är inte som IMAP ska vara".to_owned()),
-    }
-}
-
-/// A day as IMAP writes it: `1-Dec-2026`.
-fn imap_date(at: Time) -> String {
-    at.zoned(&stockholm()).strftime("%-d-%b-%Y").to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_is_written_as_imap_has_it() {
-        assert_eq!(imap_date(Time::parse("2026-12-01T10:00:00+01:00").unwrap()), "1-Dec-2026");
-    }
-
-    #[test]
-    fn a_no_that_means_not_now_is_no_closed_door() {
-        let no = |text: &str| fault(&Error::No(text.to_owned()));
-        assert_eq!(no("[UNAVAILABLE] try later"), PollError::RateLimited { retry_after: None });
-        assert!(matches!(no("[NOPERM] no"), PollError::Unauthorized(_)));
-        assert!(matches!(fault(&Error::ConnectionLost), PollError::Unreachable(_)));
     }
 }

@@ -2,8 +2,10 @@
 
 pub mod account;
 pub mod api;
+mod beside;
 pub mod bluesky;
 mod bluesky_account;
+mod bluesky_session;
 pub mod channel_store;
 mod dates;
 pub mod discover;
@@ -16,15 +18,20 @@ pub mod hand_store;
 pub mod health;
 pub mod hook;
 pub mod hook_body;
+mod imap;
 pub mod jetstream;
 pub mod kinds;
 pub mod letter;
 mod lines;
+mod look_back;
 pub mod mail;
 mod markup;
 pub mod mastodon;
+mod mastodon_server;
 mod mastodon_source;
 mod native_id;
+mod newest_first;
+pub mod oauth;
 pub mod politeness;
 pub mod reduce;
 pub mod rhythm;
@@ -38,7 +45,8 @@ use std::borrow::Cow;
 use std::future::Future;
 use std::time::Duration;
 
-pub use self::bluesky_account::{BlueskyAccount, Sessions};
+pub use self::bluesky_account::BlueskyAccount;
+pub use self::bluesky_session::Sessions;
 pub use self::feed_source::FeedSource;
 pub use self::kinds::SourceKind;
 pub use self::mail::MailSource;
@@ -215,8 +223,17 @@ pub struct Poll {
     pub unchanged: bool,
     /// Something a person should know although the reading went well, in Swedish: it shows as degraded.
     pub remark: Option<String>,
+    /// Items that were there and could not be read, and will not be asked for again: told to the journal.
+    pub missed: usize,
     /// True when the reading went well but what came cannot be all (empty, and used not to be): it shows as blind.
     pub blind: bool,
+}
+
+impl Poll {
+    /// The server asked for rest; where it did not say how long, the rest of this reading is enough.
+    fn rests(&mut self, asked: Option<Duration>) {
+        self.wait = self.wait.max(Some(asked.unwrap_or_default()));
+    }
 }
 
 /// A place that can be read. A trait, because a test must tell it what to say and each channel has its own way.

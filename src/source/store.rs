@@ -24,6 +24,8 @@ pub struct SourceRow {
     pub moved_to: Option<String>,
     /// False when the configuration no longer names it, or it is paused.
     pub enabled: bool,
+    /// Since when it is gone for good by its own word (410); it is then not read, whatever the configuration says.
+    pub gone_at: Option<Time>,
     /// Where we stopped, as JSON.
     pub cursor: String,
     /// When it is next read.
@@ -48,7 +50,8 @@ pub struct SourceRow {
     pub quiet_since: Option<Time>,
 }
 
-const COLUMNS: &str = "id, key, kind, name, address, channel, moved_to, enabled, cursor, next_poll_at, failures,
+const COLUMNS: &str =
+    "id, key, kind, name, address, channel, moved_to, enabled, gone_at, cursor, next_poll_at, failures,
     health, health_since, health_why, last_try_at, last_ok_at, last_item_at, streamed, quiet_since";
 
 /// A source as the configuration names it.
@@ -70,8 +73,8 @@ pub struct Named {
     pub streamed: bool,
 }
 
-/// Makes the table say what the configuration says. A new address begins anew; a source that is no longer named
-/// keeps its posts and is not read.
+/// Makes the table say what the configuration says. A new address begins anew, and whoever reads the old one loses
+/// the source; a source that is no longer named keeps its posts and is not read; one that is gone stays gone.
 ///
 /// # Errors
 /// What the database says.
@@ -84,6 +87,9 @@ pub async fn take_over_configuration(tx: &mut Tx, named: &[Named], now: Time) ->
              on conflict (key) do update set kind = excluded.kind, name = excluded.name, channel = excluded.channel,
                enabled = excluded.enabled, streamed = excluded.streamed,
                moved_to = case when sources.address = excluded.address then sources.moved_to end,
+               gone_at = case when sources.address = excluded.address then sources.gone_at end,
+               lease_until = case when sources.address = excluded.address then sources.lease_until else 0 end,
+               lease_by = case when sources.address = excluded.address then sources.lease_by end,
                cursor = case when sources.address = excluded.address then sources.cursor else 'null' end,
                next_poll_at = case when sources.address = excluded.address then sources.next_poll_at else excluded.next_poll_at end,
                failures = case when sources.address = excluded.address then sources.failures else 0 end,
@@ -101,7 +107,8 @@ pub async fn take_over_configuration(tx: &mut Tx, named: &[Named], now: Time) ->
 /// What the database says.
 pub async fn due(tx: &mut Tx, now: Time, limit: i64) -> sqlx::Result<Vec<(SourceId, Time, i64)>> {
     on!(tx, c => sqlx::query_as(
-        "select id, next_poll_at, turns from sources where enabled and not streamed and next_poll_at <= $1 and lease_until <= $1
+        "select id, next_poll_at, turns from sources
+         where enabled and gone_at is null and not streamed and next_poll_at <= $1 and lease_until <= $1
          order by next_poll_at limit $2")
         .bind(now).bind(limit).fetch_all(c).await)
 }
@@ -113,7 +120,7 @@ pub async fn due(tx: &mut Tx, now: Time, limit: i64) -> sqlx::Result<Vec<(Source
 pub async fn next_due(tx: &mut Tx) -> sqlx::Result<Option<Time>> {
     on!(tx, c => sqlx::query_scalar(
         "select min(case when lease_until > next_poll_at then lease_until else next_poll_at end) from sources
-         where enabled and not streamed")
+         where enabled and gone_at is null and not streamed")
         .fetch_one(c).await)
 }
 
@@ -124,7 +131,7 @@ pub async fn next_due(tx: &mut Tx) -> sqlx::Result<Option<Time>> {
 pub async fn claim(tx: &mut Tx, id: SourceId, holder: &str, now: Time, until: Time) -> sqlx::Result<Option<SourceRow>> {
     let sql = sqlx::AssertSqlSafe(format!(
         "update sources set lease_until = $1, lease_by = $2, last_try_at = $3
-         where id = $4 and enabled and next_poll_at <= $3 and lease_until <= $3 returning {COLUMNS}"
+         where id = $4 and enabled and gone_at is null and next_poll_at <= $3 and lease_until <= $3 returning {COLUMNS}"
     ));
     on!(tx, c => sqlx::query_as(sql).bind(until).bind(holder).bind(now).bind(id).fetch_optional(c).await)
 }
@@ -154,11 +161,12 @@ pub struct Reading<'a> {
     pub item_at: Option<Time>,
     /// Set when it has moved for good.
     pub moved_to: Option<&'a str>,
-    /// False when it is gone for good.
-    pub enabled: bool,
+    /// Set when it is gone for good.
+    pub gone_at: Option<Time>,
 }
 
-/// Writes down what a reading changed and lets the source go; false when the lease had been lost.
+/// Writes down what a reading changed and lets the source go; false when the lease had been lost. Whether it is to be
+/// read at all is the configuration's to say, which may have changed while it was read.
 ///
 /// # Errors
 /// What the database says.
@@ -166,12 +174,12 @@ pub async fn settle(tx: &mut Tx, reading: &Reading<'_>) -> sqlx::Result<bool> {
     on!(tx, c => sqlx::query(
         "update sources set cursor = coalesce($3, cursor), next_poll_at = $4, failures = $5, health = $6,
            health_since = $7, health_why = $8, last_ok_at = coalesce($9, last_ok_at),
-           last_item_at = coalesce($10, last_item_at), moved_to = coalesce($11, moved_to), enabled = $12,
+           last_item_at = coalesce($10, last_item_at), moved_to = coalesce($11, moved_to), gone_at = $12,
            lease_until = 0, lease_by = null, turns = turns + 1
          where id = $1 and lease_by = $2")
         .bind(reading.id).bind(reading.holder).bind(reading.cursor).bind(reading.next_poll_at)
         .bind(reading.failures).bind(reading.health).bind(reading.health_since).bind(reading.health_why)
-        .bind(reading.ok_at).bind(reading.item_at).bind(reading.moved_to).bind(reading.enabled)
+        .bind(reading.ok_at).bind(reading.item_at).bind(reading.moved_to).bind(reading.gone_at)
         .execute(c).await.map(|done| done.rows_affected() > 0))
 }
 
@@ -204,12 +212,12 @@ pub async fn by_key(tx: &mut Tx, key: &str) -> sqlx::Result<Option<SourceRow>> {
     on!(tx, c => sqlx::query_as(sql).bind(key).fetch_optional(c).await)
 }
 
-/// Makes a source due at once: a person pressed "läs nu".
+/// Makes a source due at once, also one that is gone: a person pressed "läs nu".
 ///
 /// # Errors
 /// What the database says.
 pub async fn read_now(tx: &mut Tx, id: SourceId, now: Time) -> sqlx::Result<()> {
-    on!(tx, c => sqlx::query("update sources set next_poll_at = $2, enabled = true where id = $1")
+    on!(tx, c => sqlx::query("update sources set next_poll_at = $2, enabled = true, gone_at = null where id = $1")
         .bind(id).bind(now).execute(c).await.map(|_| ()))
 }
 
