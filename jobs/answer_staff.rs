@@ -155,7 +155,8 @@ impl Hearer {
                 }));
             }
             Away::Back => {
-                for one in &mine {
+                // She is back from this; her holidays to come are still to come.
+                for one in mine.iter().filter(|one| one.starts_at <= now) {
                     assignment::store::end_absence(&mut tx, one.id, who, now).await?;
                 }
                 "Välkommen tillbaka! Du får påminnelser igen.".to_owned()
@@ -169,7 +170,7 @@ impl Hearer {
                     assignment::store::put_absence(&mut tx, who, from, until, None).await?;
                 }
                 format!(
-                    "Noterat: du är borta {} till {}. Din ersättare får dina påminnelser.",
+                    "Noterat: du är borta {} till {}. När du går får din ersättare eller en kollega det du har.",
                     chat::swedish::day(first),
                     chat::swedish::day(last)
                 )

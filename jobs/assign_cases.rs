@@ -3,11 +3,9 @@
 
 use std::collections::BTreeMap;
 
+pub use crate::app::office::Office;
 use crate::app::{App, calendar_of_unit};
-use crate::assignment::absence::{Absence, of_rows};
-use crate::assignment::choose::{Candidate, Choice, Desk};
-use crate::assignment::rota::Hours;
-use crate::assignment::{self, Lane, Matter, Route, desk_store};
+use crate::assignment::{Lane, Matter, Route, desk_store};
 use crate::case::batch_store::Assigned;
 use crate::case::queue_store::{self, Given};
 use crate::case::store::CaseRow;
@@ -40,21 +38,16 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut office = Office::load(&mut tx, now).await?;
     let mut facts = Vec::with_capacity(batch.len());
     desk_store::take_rooms(&mut tx).await?;
-    // What is new stands behind what waits in the same queue, unless it is due sooner.
-    let waits = |unit: &str| units.iter().any(|queued| queued == unit);
     let judged = judged(&mut tx, &batch).await?;
-    let mut touched: Vec<String> = units.clone();
+    let mut touched: Vec<String> = units;
     let mut given = Vec::with_capacity(batch.len());
     for row in &batch {
         let judged = judged.get(&row.mention_id);
         let verdict = judged.and_then(|judged| serde_json::from_str::<Classification>(&judged.verdict).ok());
         let words = judged.map(|judged| judged.mention.body.as_str()).unwrap_or_default();
         let (route, promises) = decide(app, row, verdict.as_ref(), words, now);
-        let mut choice = office.choose(app, &route, urgency(row), now);
-        let mut queued = !choice.room || (waits(&route.unit) && !never_queues(&route, urgency(row)));
-        if queued {
-            choice = office.keeps_queue(app, &route, now);
-        }
+        let mut choice = office.give(&app.config, &route, urgency(row), now);
+        let mut queued = !choice.room;
         if let Some(holder) = stays_with(row, &route) {
             (choice.staff, queued) = (holder, row.queued_at.is_some());
         }
@@ -132,10 +125,10 @@ async fn empty_queue(
     for id in queue_store::queued(tx, unit, BATCH).await? {
         let Some(row) = case::store::find(tx, id).await? else { continue };
         let lane = row.lane.as_deref().and_then(Lane::from_slug).unwrap_or_default();
-        let route = Route::by_hand(unit, lane);
+        let route = app.config.organisation.route_again(unit, lane);
         let choice = office.choose(app, &route, urgency(&row), now);
         if !choice.room {
-            break;
+            continue;
         }
         let given = Given { row: &row, owner: &choice.staff, because: &choice.because, queued: false };
         if queue_store::give(tx, &given, now).await? {
@@ -149,93 +142,6 @@ async fn empty_queue(
 
 fn urgency(row: &CaseRow) -> Urgency {
     Urgency::from_slug(&row.urgency).unwrap_or(Urgency::Normal)
-}
-
-/// Danger and what the law hurries never wait for somebody to have room.
-fn never_queues(route: &Route, urgency: Urgency) -> bool {
-    urgency == Urgency::Acute || route.lane.beyond_approval() || route.lane.restricted()
-}
-
-/// Who has how much to do, and who is away, while a batch is given out.
-pub struct Office {
-    loads: BTreeMap<String, (u32, Option<Time>)>,
-    absences: Vec<Absence>,
-}
-
-impl Office {
-    /// As it is now.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn load(tx: &mut Tx, now: Time) -> sqlx::Result<Self> {
-        let loads = case::batch_store::loads(tx).await?.into_iter();
-        let loads = loads.map(|(staff, open, last)| (staff, (u32::try_from(open).unwrap_or(u32::MAX), last))).collect();
-        Ok(Self { loads, absences: of_rows(&assignment::store::absences(tx, now).await?) })
-    }
-
-    /// Who is away.
-    #[must_use]
-    pub fn absences(&self) -> &[Absence] {
-        &self.absences
-    }
-
-    /// Who gets what goes this way; `room` says whether she has room for it, and danger needs none.
-    #[must_use]
-    pub fn choose(&self, app: &App, route: &Route, urgency: Urgency, now: Time) -> Choice {
-        let mut choice = self.asked(app, route, urgency, now, |desk| app.config.organisation.choose(route, desk, now));
-        choice.room |= never_queues(route, urgency);
-        choice
-    }
-
-    /// Who answers for the queue that it waits in.
-    #[must_use]
-    pub fn keeps_queue(&self, app: &App, route: &Route, now: Time) -> Choice {
-        let ask = |desk: &Desk<'_>| app.config.organisation.keeps_queue(route, desk, now);
-        self.asked(app, route, Urgency::Normal, now, ask)
-    }
-
-    fn asked(
-        &self,
-        app: &App,
-        route: &Route,
-        urgency: Urgency,
-        now: Time,
-        ask: impl Fn(&Desk<'_>) -> Choice,
-    ) -> Choice {
-        let candidates: Vec<Candidate<'_>> = self
-            .loads
-            .iter()
-            .map(|(staff, (load, last))| Candidate { staff, load: *load, last_given_at: *last })
-            .collect();
-        let on_duty = on_duty(app, &route.unit, urgency, &self.absences, now);
-        let desk = Desk {
-            candidates: &candidates,
-            absences: &self.absences,
-            on_duty: &on_duty,
-            danger: urgency == Urgency::Acute,
-        };
-        ask(&desk)
-    }
-
-    /// She has one more.
-    pub fn count(&mut self, staff: &str, now: Time) {
-        let load = self.loads.entry(staff.to_owned()).or_default();
-        *load = (load.0.saturating_add(1), Some(now));
-    }
-
-    /// She has none any more: what she had goes to others.
-    pub fn forget(&mut self, staff: &str) {
-        self.loads.remove(staff);
-    }
-}
-
-/// Who has the duty in a unit now. Outside the unit's hours those on call are asked for danger only: everything else
-/// waits for the morning.
-#[must_use]
-pub fn on_duty<'a>(app: &'a App, unit: &str, urgency: Urgency, absences: &[Absence], now: Time) -> Vec<&'a str> {
-    let staffed = calendar_of_unit(&app.config, unit).is_open(now);
-    let hours = if staffed || urgency != Urgency::Acute { Hours::Staffed } else { Hours::Unstaffed };
-    app.config.organisation.on_duty(unit, hours, absences, now)
 }
 
 /// Whose a case is, and what is promised about it.

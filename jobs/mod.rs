@@ -28,6 +28,7 @@ pub mod hear_mailbox;
 pub mod hear_server;
 pub mod hear_staff;
 pub mod hear_stream;
+pub mod keep_hours;
 pub mod keep_posts;
 pub mod keep_promises;
 pub mod keep_tips;
@@ -38,6 +39,7 @@ pub mod read_absences;
 pub mod refit_judge;
 pub mod release_cases;
 pub mod remind_staff;
+mod stream_notes;
 pub mod sum_up_weeks;
 pub mod sweep;
 pub mod take_deliveries;
@@ -286,7 +288,7 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
     Job::Sweep.enqueue_once(&mut tx, &sweep.0, now).await?;
     let purge = every("purge", PURGE_EVERY, now);
     Job::Purge.enqueue_once(&mut tx, &purge.0, now).await?;
-    if app.config.accounts.all().iter().any(|account| account.secret.is_some()) {
+    if check_accounts::is_needed(app) {
         Job::CheckAccounts.enqueue_once(&mut tx, &every("accounts", ACCOUNTS_EVERY, now).0, now).await?;
     }
     tx.commit().await?;
@@ -306,6 +308,7 @@ async fn wanted(tx: &mut Tx) -> sqlx::Result<Vec<(Job, &'static str, Option<Time
         (Job::AssignCases, "room", desk_store::next_room(tx).await?),
         (Job::SumUpWeeks, "week", desk_store::next_weekly(tx).await?),
         (Job::RemindStaff, "remind", case::batch_store::next_look(tx).await?),
+        (Job::RemindStaff, "write", chat::undelivered_store::first_unwritten(tx).await?),
         (Job::RemindStaff, "tell", desk_store::next_offer_to_tell(tx).await?),
         (Job::RemindStaff, "follow", case::queue_store::next_follow_up(tx).await?),
         (Job::DeliverMessages, "deliver", chat::store::next_due(tx).await?),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::app::App;
-use crate::case::batch_store::{Near, NewCase, Standing};
+use crate::case::batch_store::{Arrival, Near, NewCase};
 use crate::case::{self, Author, Opening};
 use crate::classification::{Classification, Flag, Intent};
 use crate::clock::Time;
@@ -29,6 +29,8 @@ const WATCHED: Duration = Duration::from_hours(14 * 24);
 /// What the database says; nothing of the batch is then opened.
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut tx = app.db.write().await?;
+    // Of two posts in one thread that two workers have in hand, the second must see the case that the first opens.
+    tx.one_at_a_time("open cases").await?;
     let batch = mention::store::unsettled(&mut tx, BATCH).await?;
     if batch.is_empty() {
         return Ok(());
@@ -76,8 +78,8 @@ struct Around<'a> {
 
 impl<'a> Around<'a> {
     async fn of(tx: &mut Tx, posts: &'a [Judged]) -> sqlx::Result<Self> {
-        let standings: Vec<Standing<'_>> = posts.iter().map(|judged| standing(&judged.mention)).collect();
-        let near = case::batch_store::near(tx, &standings).await?;
+        let arrivals: Vec<Arrival<'_>> = posts.iter().map(|judged| arrival(&judged.mention)).collect();
+        let near = case::batch_store::near(tx, &arrivals).await?;
         let near: HashMap<MentionId, Near> = near.into_iter().map(|near| (near.id, near)).collect();
         let mut around = Self::default();
         for found in posts.iter().map(|judged| &judged.mention) {
@@ -113,8 +115,8 @@ fn thread_of(found: &Mention) -> Option<(&str, &str)> {
     Some((found.channel.as_str(), found.thread.as_deref()?))
 }
 
-fn standing(found: &Mention) -> Standing<'_> {
-    Standing { id: found.id, channel: &found.channel, thread: found.thread.as_deref(), cluster_id: found.cluster_id }
+fn arrival(found: &Mention) -> Arrival<'_> {
+    Arrival { id: found.id, channel: &found.channel, thread: found.thread.as_deref(), cluster_id: found.cluster_id }
 }
 
 /// Sees to posts of others: each joins an open case, opens one, or wants no answer. True when one was opened.
@@ -216,9 +218,7 @@ fn new_case<'a>(app: &'a App, judged: &'a Judged, verdict: &'a Classification, o
         sentiment: verdict.sentiment.slug(),
         urgency: verdict.urgency.slug(),
         place: None,
-        protected: topic.is_some_and(|topic| topic.protected)
-            || flagged(Flag::ProtectedTopic)
-            || flagged(Flag::SelfHarm),
+        protected: topic.is_some_and(|topic| topic.protected) || case::opening::is_protected(verdict),
         restricted: verdict.intent == Intent::Threat || flagged(Flag::Threat) || flagged(Flag::WhistleBlowing),
         triage: opening == Opening::Triage,
         arrived_at: found.authored_at.min(found.seen_at),

@@ -61,9 +61,11 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
 }
 
 /// What is known of the batch besides its cases.
+#[derive(Default)]
 pub struct Known {
     absences: Vec<AbsenceRow>,
     silences: Vec<SilenceRow>,
+    snoozes: Vec<SilenceRow>,
     sent: BTreeMap<CaseId, Vec<ReminderRow>>,
     digests: BTreeMap<String, String>,
 }
@@ -76,13 +78,34 @@ impl Known {
     pub async fn load(tx: &mut Tx, cases: &[CaseRow], now: Time) -> sqlx::Result<Self> {
         let absences = assignment::store::absences(tx, now).await?;
         let silences = reminder::store::silences(tx, now).await?;
-        let mut sent: BTreeMap<CaseId, Vec<ReminderRow>> = BTreeMap::new();
         let ids: Vec<CaseId> = cases.iter().map(|case| case.id).collect();
+        let snoozes = reminder::store::snoozes(tx, &ids).await?;
+        let mut sent: BTreeMap<CaseId, Vec<ReminderRow>> = BTreeMap::new();
         for row in reminder::store::of_cases(tx, &ids).await? {
             sent.entry(row.case_id).or_default().push(row);
         }
         let digests = reminder::digest_store::chosen(tx).await?.into_iter().collect();
-        Ok(Self { absences, silences, sent, digests })
+        Ok(Self { absences, silences, snoozes, sent, digests })
+    }
+}
+
+impl Known {
+    /// When one of the staff is away.
+    fn away(&self, key: &str) -> Vec<(Time, Time)> {
+        let away = self.absences.iter().filter(|absence| absence.staff == key);
+        away.map(|absence| (absence.starts_at, absence.ends_at)).collect()
+    }
+
+    /// Until when it is silent around somebody, or about a matter.
+    fn silent_until(&self, key: &str, unit: &str, topic: &str, now: Time) -> Option<Time> {
+        let about = |silence: &&SilenceRow| match silence.scope.as_str() {
+            "person" => silence.subject == key,
+            "unit" => silence.subject == unit,
+            "topic" => silence.subject == topic,
+            scope => scope == "crisis",
+        };
+        let running = self.silences.iter().filter(|silence| silence.starts_at <= now).filter(about);
+        running.map(|silence| silence.ends_at).max()
     }
 }
 
@@ -105,13 +128,12 @@ pub fn decide_all(app: &App, case: &CaseRow, known: &Known, now: Time) -> (Vec<S
     let calendar_of = |name: Option<&str>| name.and_then(|name| config.calendars.get(name)).unwrap_or(&always);
     let promised_by = case.calendar.as_deref().and_then(|version| config.calendars.of(version));
     let person = |key: &str| {
-        let staff = config.organisation.staff(key)?;
+        // Who has left is nobody's recipient: her cases go to others, and until then the line answers for them.
+        let staff = config.organisation.staff_at(key, now)?;
         let unit = config.organisation.unit(&staff.unit);
         let calendar = staff.calendar.as_deref().or(unit.map(|unit| unit.calendar.as_str()));
-        let away = known.absences.iter().filter(|absence| absence.staff == key);
-        let away = away.map(|absence| (absence.starts_at, absence.ends_at)).collect();
         let digest = known.digests.get(key).or(staff.digest.as_ref()).and_then(|rhythm| Rhythm::parse(rhythm));
-        Some(Person { key: staff.key.as_str(), calendar: calendar_of(calendar), away, digest })
+        Some(Person { key: staff.key.as_str(), calendar: calendar_of(calendar), away: known.away(key), digest })
     };
     let lane = case.lane.as_deref().and_then(Lane::from_slug).unwrap_or_default();
     let owner = case.owner.as_deref().unwrap_or_default();
@@ -119,10 +141,15 @@ pub fn decide_all(app: &App, case: &CaseRow, known: &Known, now: Time) -> (Vec<S
     let absences = assignment::absence::of_rows(&known.absences);
     let chain = config.organisation.chain(owner, unit, lane, &absences, now);
     let at = |rung: Rung| chain.steps.iter().find(|step| step.rung == rung).and_then(|step| person(&step.staff));
-    let people =
-        People { holder: person(owner), deputy: at(Rung::Deputy), manager: at(Rung::Manager), chief: at(Rung::Chief) };
-    let snooze =
-        known.silences.iter().rev().find(|silence| silence.scope == "case" && silence.subject == case.id.to_string());
+    // Who stands in for a holder that is away has the holder's rung: she comes before anybody further up.
+    let stands_in = at(Rung::Holder).filter(|person| person.key != owner);
+    let people = People {
+        holder: person(owner),
+        deputy: stands_in.or_else(|| at(Rung::Deputy)),
+        manager: at(Rung::Manager),
+        chief: at(Rung::Chief),
+    };
+    let snooze = known.snoozes.iter().find(|snooze| snooze.subject == case.id.to_string());
     let view = ReminderCase {
         id: case.id,
         state: CaseState::from_slug(&case.state).unwrap_or(CaseState::Assigned),
@@ -233,6 +260,7 @@ const MEMBERS_TOLD: usize = 20;
 async fn tell_offers(app: &App, tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
     let offers = desk_store::offers_to_tell(tx, now, OFFERS_AT_A_LOOK).await?;
     let ladder = app.config.ladders.current();
+    let known = if offers.is_empty() { Known::default() } else { Known::load(tx, &[], now).await? };
     for offer in &offers {
         let Some(case) = case::store::find(tx, offer.case_id).await? else { continue };
         let organisation = &app.config.organisation;
@@ -248,8 +276,9 @@ async fn tell_offers(app: &App, tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
         let mut told = Vec::new();
         for key in whom {
             let calendar = app.calendar_of_staff(key);
-            let person = Person { key, calendar: &calendar, away: Vec::new(), digest: None };
-            match reminder::reachable_at(&person, ladder, now) {
+            let person = Person { key, calendar: &calendar, away: known.away(key), digest: None };
+            let from = known.silent_until(key, unit, &case.topic, now).unwrap_or(now);
+            match reminder::reachable_at(&person, ladder, from) {
                 Some(at) if at > now => later = later.into_iter().chain([at]).min(),
                 _ => {
                     let due_at = case.due_at.unwrap_or(case.opened_at);

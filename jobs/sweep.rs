@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::Time;
-use crate::jobs::Job;
+use crate::jobs::{Job, release_cases};
 use crate::source::rhythm::{HISTORY_HOURS, hour_of};
 use crate::source::{channel_store, hand_store};
 use crate::{chat, queue, web};
@@ -24,9 +24,17 @@ pub const KEEP_DELIVERIES: Duration = Duration::from_hours(7 * 24);
 /// # Errors
 /// What the database says.
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
+    release_cases::of_those_who_left(app, now).await?;
     let mut tx = app.db.write().await?;
     for job in [Job::TakeDeliveries, Job::KeepTips, Job::ClassifyMentions, Job::OpenCases, Job::AssignCases] {
         job.enqueue(&mut tx, now).await?;
+    }
+    // Settings and absences may have changed what stands in a message's way.
+    if !chat::undelivered_store::held(&mut tx, 1).await?.is_empty() {
+        Job::DeliverMessages.enqueue(&mut tx, now).await?;
+    }
+    if !chat::undelivered_store::unreached(&mut tx).await?.is_empty() {
+        Job::RemindStaff.enqueue(&mut tx, now).await?;
     }
     if !channel_store::troubles(&mut tx).await?.is_empty() {
         Job::WarnKeepers.enqueue(&mut tx, now).await?;

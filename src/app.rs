@@ -1,6 +1,7 @@
 //! The composition root: the only file that names every concrete thing and puts them together.
 
 pub mod ask;
+pub mod office;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -82,7 +83,15 @@ impl App {
     ///
     /// # Errors
     /// When the database, the judge or a voice cannot be opened.
-    pub async fn open(mut config: Config, clock: Clock) -> anyhow::Result<Self> {
+    pub async fn open(config: Config, clock: Clock) -> anyhow::Result<Self> {
+        Box::pin(Self::open_within(config, clock, Limits::default())).await
+    }
+
+    /// The same with other bounds for what is asked of others.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub async fn open_within(mut config: Config, clock: Clock, limits: Limits) -> anyhow::Result<Self> {
         let db = Db::open(&config.database, config.connections).await?;
         let judge = Arc::new(judge(&config)?);
         let basis = basis(&judge);
@@ -106,7 +115,7 @@ impl App {
             links,
             vocabulary: Vocabulary::new(names.chain(units).chain(places).chain(sources)),
             secret: own_secret.into_bytes(),
-            http: Arc::new(http::Client::new(&config.contact, Limits::default())?),
+            http: Arc::new(http::Client::new(&config.contact, limits)?),
             sessions: Sessions::default(),
             external: config.external_judge.clone().map(Endpoint::open).transpose()?,
             seed: lessons,
@@ -270,10 +279,12 @@ impl App {
         url: Url,
         protocol: Option<&'static str>,
     ) -> Result<http::Socket, http::DialError> {
-        let account = setting.kind.account().and_then(|key| self.config.accounts.get(key));
+        let key = setting.kind.account().unwrap_or_default();
+        let account = self.config.accounts.get(key);
         let bearer = account.and_then(|account| account.secret.as_ref()).map(source::account::Secret::reveal);
         let reach = if url.scheme() == "ws" { Reach::Local } else { setting.reach };
-        self.http.dial(&http::Dial { url, protocol, bearer, reach }).await
+        let dial = http::Dial { url, protocol, bearer, reach, account: key };
+        self.http.dial(&dial, self.clock.now()).await
     }
 
     /// Hands in an empty, signed delivery at a web hook of ours, as those who use it do: whether it was taken, and what
@@ -301,7 +312,7 @@ impl App {
     pub async fn fetch_bytes(&self, setting: &SourceSetting, url: Url, now: Time) -> Option<Vec<u8>> {
         let reach = if url.scheme() == "http" { Reach::Local } else { setting.reach };
         let how = http::How::Get;
-        let call = http::Call { url, how, bearer: None, reach, account: "", endpoint: "dictionary" };
+        let call = http::Call { url, how, bearer: None, proxy: None, reach, account: "", endpoint: "dictionary" };
         let called = self.http.call(&call, now).await.ok()?;
         (called.status == 200 && called.complete).then(|| called.body.to_vec())
     }

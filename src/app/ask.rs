@@ -1,10 +1,12 @@
 //! "Vem får det?": what would happen to a text, before anything happens. The page and `lyhord route` ask here, so that
 //! what they say and what the jobs do come from the same decisions.
 
-use crate::assignment::Matter;
-use crate::assignment::choose::Desk;
+use super::calendar_of_unit;
+use super::office::Office;
+use crate::assignment::{Matter, Route};
+use crate::calendar::stockholm;
 use crate::calendar::words::moment_text;
-use crate::calendar::{Calendar, stockholm};
+use crate::case::opening::is_protected;
 use crate::case::{Asked, Author, opening, promise};
 use crate::classification::{Classifier, Subject};
 use crate::clock::Time;
@@ -35,14 +37,14 @@ pub struct Foretold {
     pub reasons: Vec<String>,
 }
 
-/// Asks what would happen to a text now. `desk` says who is away and how much everybody has.
+/// Asks what would happen to a text now. `office` says who is away, how much everybody has and where something waits.
 #[must_use]
 pub fn ask(
     config: &Config,
     watch: &Watch,
     judge: &dyn Classifier,
     (text, channel): (&str, &str),
-    desk: &Desk<'_>,
+    office: &Office,
     now: Time,
 ) -> Foretold {
     let hearing = watch.hear(&Heard { text, channel, ..Heard::default() });
@@ -56,13 +58,14 @@ pub fn ask(
         urgency: verdict.urgency,
         place,
         channel,
+        protected: is_protected(&verdict),
         flags: &verdict.flags,
         text,
         ..Matter::default()
     };
-    let answer = config.organisation.answer(&matter, desk, now);
-    let unit = config.organisation.unit(&answer.route.unit);
-    let calendar = unit.and_then(|unit| config.calendars.get(&unit.calendar)).cloned().unwrap_or_else(Calendar::always);
+    let give = |route: &Route| office.give(config, route, verdict.urgency, now);
+    let answer = config.organisation.answer(&matter, give, office.absences(), now);
+    let calendar = calendar_of_unit(config, &answer.route.unit);
     let asked =
         Asked { intent: verdict.intent, urgency: verdict.urgency, arrived_at: now, found_at: now, deadline_at: None };
     let promises = promise(&asked, &calendar, &config.response_times);

@@ -1,7 +1,7 @@
 //! Chain (eskaleringskedja): whom a reminder goes to, step by step, when nobody acts.
 //!
 //! It ends with a line manager, never with communications: the one who runs a service owns what is said about it.
-//! The communications chief gets a copy.
+//! The communications chief sees it under Läget and in the summaries.
 
 use super::absence::{Absence, away};
 use super::choose::Seat;
@@ -50,8 +50,6 @@ pub struct Step {
 pub struct Chain {
     /// Step by step; nobody stands twice, and there is always at least one.
     pub steps: Vec<Step>,
-    /// Keys of those who get a copy from the manager's step on, and never a step of their own by it.
-    pub copies: Vec<String>,
 }
 
 impl Chain {
@@ -103,8 +101,7 @@ impl Organisation {
                 steps.push(Step { staff: last.to_owned(), rung: Rung::Chief, instead_of: None });
             }
         }
-        let copies = self.copies(&steps, absences, at);
-        Chain { steps, copies }
+        Chain { steps }
     }
 
     /// The chain of what no manager may see: the holder and the others who have the lane's functions.
@@ -121,13 +118,7 @@ impl Organisation {
         if steps.is_empty() {
             steps.push(Step { staff: holder.to_owned(), rung: Rung::Holder, instead_of: None });
         }
-        Chain { steps, copies: Vec::new() }
-    }
-
-    /// The communications chief, unless she is in the chain already.
-    fn copies(&self, steps: &[Step], absences: &[Absence], at: Time) -> Vec<String> {
-        let chief = self.holder_of(&self.communications_chief, absences, at);
-        chief.into_iter().filter(|key| !steps.iter().any(|step| step.staff == *key)).map(str::to_owned).collect()
+        Chain { steps }
     }
 
     /// Who holds a function now: the first of its staff who is here.
@@ -154,9 +145,8 @@ mod tests {
     }
 
     #[test]
-    fn the_communications_chief_gets_a_copy_and_no_step() {
+    fn the_communications_chief_has_no_step_in_the_line_of_another_service() {
         let chain = ale().chain("hilda-pahittfors", "va", Lane::Ordinary, &[], NOW);
-        assert_eq!(chain.copies, ["hedda-exempel"]);
         assert!(chain.steps.iter().all(|step| step.staff != "hedda-exempel"));
     }
 
@@ -184,7 +174,6 @@ mod tests {
             let chain = ale().chain("rakel-provfors", "kansli", Lane::WhistleBlowing, &absences, NOW);
             assert!(chain.steps.iter().all(|step| ["rakel-provfors", "kalle-testman"].contains(&step.staff.as_str())));
             assert!(!chain.steps.is_empty());
-            assert!(chain.copies.is_empty());
         }
     }
 

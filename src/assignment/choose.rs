@@ -70,6 +70,18 @@ impl Organisation {
             .unwrap_or_else(|| self.last_resort(route, at))
     }
 
+    /// The one whom somebody named to stand in for her, when she can take it: she is here, has room, and is entrusted
+    /// with such matters.
+    #[must_use]
+    pub fn named(&self, named: &str, route: &Route, desk: &Desk<'_>, at: Time) -> Option<Choice> {
+        let staff = self.staff_at(named, at).filter(|staff| takes(staff))?;
+        let function = route.function.as_deref().and_then(|key| self.function(key));
+        let entrusted = function.is_none_or(|function| function.staff.iter().any(|key| key == named));
+        let free = !Measured::of(staff, desk).full() && self.present(named, desk.absences, at);
+        let because = format!("{} är utsedd till ersättare.", self.name_of_staff(named));
+        (entrusted && free).then(|| Choice { staff: staff.key.clone(), seat: Seat::Deputy, because, room: true })
+    }
+
     /// Who answers for the queue of a unit while everybody in it has enough to do: the first up the line who is here.
     #[must_use]
     pub fn keeps_queue(&self, route: &Route, desk: &Desk<'_>, at: Time) -> Choice {
@@ -98,9 +110,7 @@ impl Organisation {
 
     /// Those whom a rule may give a case. The manager is not among them: she is who it goes to when they cannot.
     fn eligible(&self, route: &Route, at: Time) -> Vec<&Staff> {
-        let takes = |staff: &&Staff| {
-            staff.capacity > 0 && (staff.roles.contains(&Role::Staff) || staff.roles.contains(&Role::Communicator))
-        };
+        let takes = |staff: &&Staff| takes(staff);
         let function = route.function.as_deref().and_then(|key| self.function(key));
         if let Some(function) = function {
             return function.staff.iter().filter_map(|key| self.staff_at(key, at)).filter(takes).collect();
@@ -183,6 +193,11 @@ impl Organisation {
             room: true,
         }
     }
+}
+
+/// True for one whom a rule may give cases.
+fn takes(staff: &Staff) -> bool {
+    staff.capacity > 0 && (staff.roles.contains(&Role::Staff) || staff.roles.contains(&Role::Communicator))
 }
 
 /// A candidate with what decides between candidates.

@@ -33,7 +33,6 @@ pub mod rota;
 pub mod route;
 pub mod spokesperson;
 pub mod store;
-pub mod waiting;
 mod words;
 
 pub use absence::Absence;

@@ -169,6 +169,23 @@ impl Organisation {
         Route { unit: unit.to_owned(), function: function.map(str::to_owned), lane, path, because }
     }
 
+    /// The way of a case that has been on its way already: to this unit, and within it to the function that the tree
+    /// names for its lane. What managers may not see stays with those entrusted with it, whatever unit it is in.
+    #[must_use]
+    pub fn route_again(&self, unit: &str, lane: Lane) -> Route {
+        let mut left = vec![&self.root];
+        let mut function = None;
+        while let Some(node) = left.pop() {
+            let named = node.function.as_deref().and_then(|key| self.function(key));
+            let there = named.filter(|named| node.when.lanes.contains(&lane) && named.unit == unit);
+            function = function.or(there.map(|named| named.key.clone()));
+            left.extend(&node.children);
+        }
+        let entrusted = || self.lane(lane).and_then(|text| text.functions.first()).cloned();
+        let function = function.or_else(|| if lane.hidden_from_managers() { entrusted() } else { None });
+        Route { function, ..Route::by_hand(unit, lane) }
+    }
+
     /// The unit, and the function in it, that a node names; nothing when it names none that exists then.
     fn owner_of<'a>(&'a self, node: &'a Node, at: Time) -> Option<(&'a str, Option<&'a str>)> {
         let function = node.function.as_deref().and_then(|key| self.function(key));

@@ -1,6 +1,5 @@
 //! The Swedish year: red days (lag 1989:253), eves and bridge days, computed for any year without a table.
 
-use jiff::ToSpan;
 use jiff::civil::{Date, Weekday};
 
 /// A named day of the Swedish year that is not a plain Sunday.
@@ -263,26 +262,10 @@ pub fn is_bridge(date: Date) -> bool {
     !is_free(date) && free(date.yesterday()) && free(date.tomorrow())
 }
 
-/// The longest run of free days there can be, with room: Christmas can give five.
-const FREE_RUN_MAX: usize = 14;
-
-/// Where a statutory deadline that falls on `date` ends: the same day, or the next weekday when it is free
-/// (lag 1930:173, "söndagsregeln"). Local half days and closings do not move it.
-#[must_use]
-pub fn statutory(date: Date) -> Date {
-    let mut at = date;
-    for _ in 0..FREE_RUN_MAX {
-        if !is_free(at) {
-            return at;
-        }
-        at = at.saturating_add(1.day());
-    }
-    at
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use jiff::ToSpan as _;
     use jiff::civil::date;
 
     fn year(year: i16) -> impl Iterator<Item = Date> {
@@ -383,8 +366,6 @@ mod tests {
                 if weekday == Weekday::Sunday {
                     assert!(is_red(date) && is_free(date));
                 }
-                let due = statutory(date);
-                assert!(due >= date && !is_free(due) && (due - date).get_days() <= 5, "{date} → {due}");
             }
         }
     }
@@ -430,14 +411,6 @@ mod tests {
         for (of, expected) in known {
             assert_eq!(easter(of), expected, "{of}");
         }
-    }
-
-    #[test]
-    fn a_statutory_deadline_moves_over_free_days_and_not_over_half_days() {
-        assert_eq!(statutory(date(2026, 4, 2)), date(2026, 4, 2), "skärtorsdagen is a working day");
-        assert_eq!(statutory(date(2026, 6, 19)), date(2026, 6, 22), "midsommarafton is not");
-        assert_eq!(statutory(date(2026, 12, 24)), date(2026, 12, 28));
-        assert_eq!(statutory(date(2026, 11, 21)), date(2026, 11, 23));
     }
 
     #[test]

@@ -123,7 +123,7 @@ pub async fn add_mentions(tx: &mut Tx, held: &[(CaseId, MentionId)]) -> sqlx::Re
 
 /// Where a new mention stands, for finding the open case it belongs to.
 #[derive(Debug, Clone, Copy, serde::Serialize)]
-pub struct Standing<'a> {
+pub struct Arrival<'a> {
     /// Its number.
     pub id: MentionId,
     /// The channel's slug.
@@ -147,18 +147,19 @@ pub struct Near {
     pub in_cluster: Option<CaseId>,
 }
 
-/// The open cases that new mentions may belong to.
+/// The open cases that new mentions may belong to. Without the sums the database may walk over all cases in the order
+/// of their numbers.
 ///
 /// # Errors
 /// What the database says.
-pub async fn near(tx: &mut Tx, mentions: &[Standing<'_>]) -> sqlx::Result<Vec<Near>> {
+pub async fn near(tx: &mut Tx, mentions: &[Arrival<'_>]) -> sqlx::Result<Vec<Near>> {
     let sql = sqlx::AssertSqlSafe(format!(
         "select v.id,
-           (select min(k.id) from cases k
+           (select min(k.id + 0) from cases k
             where k.channel = v.channel and k.thread = v.thread and k.closed_at is null) as in_thread,
-           (select min(k.id) from cases k where k.channel = v.channel and k.thread = v.thread and k.closed_at is null
+           (select min(k.id + 0) from cases k where k.channel = v.channel and k.thread = v.thread and k.closed_at is null
               and k.waiting_since is not null) as waiting,
-           (select min(k.id) from cases k where k.cluster_id = v.cluster_id and k.closed_at is null) as in_cluster
+           (select min(k.id + 0) from cases k where k.cluster_id = v.cluster_id and k.closed_at is null) as in_cluster
          from {}",
         tx.engine().rows_of_first(&[
             ("id", Holds::Number),

@@ -1,8 +1,10 @@
 //! All SQL about cases as people list them: the inbox, what one has, what a message is about.
 
+use std::collections::BTreeSet;
+
 use super::store::{CaseRow, columns};
 use crate::clock::Time;
-use crate::db::{Engine, Tx};
+use crate::db::{Engine, Tx, listed};
 use crate::id::{CaseId, MessageId};
 use crate::on;
 
@@ -89,6 +91,20 @@ pub async fn counts(tx: &mut Tx, owner: &str, now: Time) -> sqlx::Result<(i64, i
            coalesce(sum(case when owner = $2 then 1 else 0 end), 0)
          from cases where closed_at is null")
         .bind(now).bind(owner).fetch_one(c).await)
+}
+
+/// Which of these cases are acute.
+///
+/// # Errors
+/// What the database says.
+pub async fn acute(tx: &mut Tx, ids: &[CaseId]) -> sqlx::Result<BTreeSet<CaseId>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select id from cases where urgency = 'akut' and id in {}",
+        tx.engine().each_of_first()
+    ));
+    let ids = listed(ids.iter().map(|id| id.0));
+    let found: Vec<CaseId> = on!(tx, c => sqlx::query_scalar(sql).bind(&ids).fetch_all(c).await)?;
+    Ok(found.into_iter().collect())
 }
 
 /// The open cases that a message is about, and those to be followed up, by what is due first; at most `limit`.

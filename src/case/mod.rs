@@ -17,6 +17,6 @@ pub use opening::{Author, NoCase, Opening, opening};
 pub use outcome::{DismissReason, Outcome, outcome_of};
 pub use promise::{Asked, Promise, PromiseKind, Promises, promise};
 pub use response_times::ResponseTimes;
-pub use running::{Actor, Happening, Phase, PromiseEvent, Standing, fold};
+pub use running::{Happening, Phase, PromiseEvent, Standing, fold};
 pub use state::{CaseState, InvalidTransition, Move, needs_outcome, next};
 pub use threat::Threat;

@@ -57,6 +57,12 @@ pub enum Author {
 /// Flags that make somebody look whatever the intent is said to be.
 const ALWAYS_LOOK: [Flag; 4] = [Flag::Threat, Flag::SelfHarm, Flag::DocumentRequest, Flag::WhistleBlowing];
 
+/// True when even the matter itself may be secret although its topic is not.
+#[must_use]
+pub fn is_protected(judged: &Classification) -> bool {
+    judged.flags.iter().any(|flag| matches!(flag, Flag::ProtectedTopic | Flag::SelfHarm))
+}
+
 /// What becomes of a mention. `other_topics` are the slugs of topics that are no service of ours (culture of other
 /// places, sport results, the weather): news about them opens no case.
 #[must_use]

@@ -1,7 +1,7 @@
 //! All SQL about what happened to promises, and about what was decided when they were made.
 
 use super::promise::PromiseKind;
-use super::running::{Actor, Happening, PromiseEvent};
+use super::running::{Happening, PromiseEvent};
 use crate::clock::Time;
 use crate::db::{Engine, Tx, listed};
 use crate::id::CaseId;
@@ -23,8 +23,6 @@ pub struct EventRow {
     pub due_at: Option<Time>,
     /// Open milliseconds that were left at a pause.
     pub left_ms: Option<i64>,
-    /// `person` or `machine`, for a fulfilment.
-    pub actor: Option<String>,
     /// Version of the calendar that the promise was made with.
     pub calendar: Option<String>,
     /// When it would have been due counted from when it was written.
@@ -40,8 +38,7 @@ impl EventRow {
             "apply" => Happening::Apply { due_at: self.due_at? },
             "pause" => Happening::Pause { left_ms: u64::try_from(self.left_ms?).ok()? },
             "resume" => Happening::Resume { due_at: self.due_at? },
-            "fulfil" if self.actor.as_deref() == Some("machine") => Happening::Fulfil { by: Actor::Machine },
-            "fulfil" => Happening::Fulfil { by: Actor::Person },
+            "fulfil" => Happening::Fulfil,
             "breach" => Happening::Breach,
             "withdraw" => Happening::Withdraw,
             _ => return None,
@@ -73,8 +70,7 @@ pub async fn put_event(tx: &mut Tx, case: CaseId, event: &PromiseEvent, terms: &
         Happening::Apply { due_at } => ("apply", Some(due_at), None, None),
         Happening::Pause { left_ms } => ("pause", None, Some(i64::try_from(left_ms).unwrap_or(i64::MAX)), None),
         Happening::Resume { due_at } => ("resume", Some(due_at), None, None),
-        Happening::Fulfil { by: Actor::Person } => ("fulfil", None, None, Some("person")),
-        Happening::Fulfil { by: Actor::Machine } => ("fulfil", None, None, Some("machine")),
+        Happening::Fulfil => ("fulfil", None, None, Some("person")),
         Happening::Breach => ("breach", None, None, None),
         Happening::Withdraw => ("withdraw", None, None, None),
     };
@@ -131,7 +127,7 @@ pub async fn begin(tx: &mut Tx, begun: &[Begun<'_>], now: Time) -> sqlx::Result<
 /// What the database says.
 pub async fn events(tx: &mut Tx, case: CaseId) -> sqlx::Result<Vec<EventRow>> {
     on!(tx, c => sqlx::query_as(
-        "select promise, what, at, due_at, left_ms, actor, calendar, from_arrival_at from promise_events
+        "select promise, what, at, due_at, left_ms, calendar, from_arrival_at from promise_events
          where case_id = $1 order by id limit $2")
         .bind(case).bind(EVENTS_MAX).fetch_all(c).await)
 }

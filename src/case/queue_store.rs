@@ -6,6 +6,15 @@ use crate::db::{Engine, Tx};
 use crate::id::CaseId;
 use crate::on;
 
+/// What waits in a unit's queue, in the order in which it is taken.
+macro_rules! queued {
+    () => {
+        "select id from cases where unit = $1 and queued_at is not null
+         order by case when urgency = 'akut' or lane = 'hot' then 0 when lane in ('handling', 'myndighetsarende') then 1
+           else 2 end, due_at, id"
+    };
+}
+
 /// Units in whose queue something waits.
 ///
 /// # Errors
@@ -15,17 +24,15 @@ pub async fn queued_units(tx: &mut Tx) -> sqlx::Result<Vec<String>> {
         "select distinct unit from cases where queued_at is not null order by unit").fetch_all(c).await)
 }
 
-/// Ids of the cases in a unit's queue, what is due first first; another worker gets others.
+/// Ids of the cases in a unit's queue: danger first, then what the law hurries (a request for a document, a matter for
+/// an authority), then what is due first. Another worker gets others.
 ///
 /// # Errors
 /// What the database says.
 pub async fn queued(tx: &mut Tx, unit: &str, limit: i64) -> sqlx::Result<Vec<CaseId>> {
     let sql = match tx.engine() {
-        Engine::Sqlite => "select id from cases where unit = $1 and queued_at is not null order by due_at, id limit $2",
-        Engine::Postgres => {
-            "select id from cases where unit = $1 and queued_at is not null order by due_at, id limit $2
-             for update skip locked"
-        }
+        Engine::Sqlite => concat!(queued!(), " limit $2"),
+        Engine::Postgres => concat!(queued!(), " limit $2 for update skip locked"),
     };
     on!(tx, c => sqlx::query_scalar(sql).bind(unit).bind(limit).fetch_all(c).await)
 }
@@ -47,6 +54,16 @@ pub async fn held_by(tx: &mut Tx, owner: &str, after: CaseId, limit: i64) -> sql
     on!(tx, c => sqlx::query_scalar(
         "select id from cases where owner = $1 and closed_at is null and id > $2 order by id limit $3")
         .bind(owner).bind(after).bind(limit).fetch_all(c).await)
+}
+
+/// Keys of all who hold open cases.
+///
+/// # Errors
+/// What the database says.
+pub async fn holders(tx: &mut Tx) -> sqlx::Result<Vec<String>> {
+    on!(tx, c => sqlx::query_scalar(
+        "select distinct owner from cases where closed_at is null and owner is not null order by owner")
+        .fetch_all(c).await)
 }
 
 /// To whom a case goes by rule after it had an owner.

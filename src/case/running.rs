@@ -9,16 +9,6 @@ use super::promise::PromiseKind;
 use crate::calendar::Calendar;
 use crate::clock::Time;
 
-/// Who did it: a machine's answer keeps no promise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Actor {
-    /// Somebody on the staff.
-    Person,
-    /// An automatic reply.
-    Machine,
-}
-
 /// What happened to a promise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "what", rename_all = "lowercase")]
@@ -43,11 +33,8 @@ pub enum Happening {
         /// When it must be kept now.
         due_at: Time,
     },
-    /// It was kept, in time or not.
-    Fulfil {
-        /// By whom.
-        by: Actor,
-    },
+    /// A person kept it, in time or not. What a machine answers is never kept, so it keeps no promise.
+    Fulfil,
     /// The due time passed.
     Breach,
     /// It no longer holds: dismissed, merged.
@@ -155,8 +142,7 @@ impl Standing {
                 self.paused += at.since(since);
                 self.phase = Phase::Running { due_at };
             }
-            (Phase::Running { .. } | Phase::Paused { .. }, Happening::Fulfil { by: Actor::Machine }) => {}
-            (Phase::Running { due_at }, Happening::Fulfil { by: Actor::Person }) => {
+            (Phase::Running { due_at }, Happening::Fulfil) => {
                 // What was noted late may have been said in time: then a breach that was written meanwhile was none.
                 self.breached_at = self.breached_at.filter(|broken| *broken < at);
                 if at > due_at {
@@ -164,7 +150,7 @@ impl Standing {
                 }
                 self.phase = Phase::Fulfilled { at };
             }
-            (Phase::Paused { since, .. }, Happening::Fulfil { by: Actor::Person }) => {
+            (Phase::Paused { since, .. }, Happening::Fulfil) => {
                 self.paused += at.since(since);
                 self.phase = Phase::Fulfilled { at };
             }
@@ -214,13 +200,13 @@ impl Standing {
     pub fn breach(&self, now: Time) -> Option<Happening> {
         (self.breached_at.is_none() && self.due_at().is_some_and(|due_at| now > due_at)).then_some(Happening::Breach)
     }
+}
 
-    /// How long it took, pauses taken away, when it was kept; counted from the present instance's beginning.
-    #[must_use]
-    pub fn took(&self) -> Option<Duration> {
-        let Phase::Fulfilled { at } = self.phase else { return None };
-        Some(at.since(self.started_at).saturating_sub(self.paused))
-    }
+/// The time from which and until which a promise had to be kept when it was made, counted from when the post was
+/// written. That we found it late gave more time then; it is no part of what was promised.
+#[must_use]
+pub fn term(arrived_at: Time, begun_at: Time, due_at: Time, from_arrival_at: Option<Time>) -> (Time, Time) {
+    (begun_at.min(arrived_at), from_arrival_at.unwrap_or(due_at))
 }
 
 #[cfg(test)]
@@ -244,34 +230,9 @@ mod tests {
     }
 
     #[test]
-    fn a_machines_answer_keeps_no_promise() {
-        let events = [
-            begun("2026-11-18 10:00", "2026-11-19 10:00"),
-            event("2026-11-18 10:01", Happening::Fulfil { by: Actor::Machine }),
-        ];
-        assert_eq!(fold(KIND, &events).due_at(), Some(at("2026-11-19 10:00")));
-        assert_eq!(fold(KIND, &events).odd, 0);
-    }
-
-    #[test]
-    fn a_reply_ten_minutes_after_reopening_took_ten_minutes() {
-        // chatwoot PR#12058 told 5 d 1 h 10 min.
-        let events = [
-            begun("2026-11-18 10:00", "2026-11-19 10:00"),
-            event("2026-11-18 10:01", Happening::Withdraw),
-            begun("2026-11-23 11:00", "2026-11-24 11:00"),
-            event("2026-11-23 11:10", Happening::Fulfil { by: Actor::Person }),
-        ];
-        let standing = fold(KIND, &events);
-        assert_eq!((standing.took(), standing.instance), (Some(Duration::from_mins(10)), 2));
-    }
-
-    #[test]
     fn an_answer_by_us_stops_it_and_a_note_from_the_citizen_begins_it_anew() {
-        let mut events = vec![
-            begun("2026-11-18 10:00", "2026-11-19 10:00"),
-            event("2026-11-18 11:00", Happening::Fulfil { by: Actor::Person }),
-        ];
+        let mut events =
+            vec![begun("2026-11-18 10:00", "2026-11-19 10:00"), event("2026-11-18 11:00", Happening::Fulfil)];
         assert_eq!(fold(KIND, &events).breach(at("2026-12-01 10:00")), None, "we spoke last: nothing escalates");
         events.push(begun("2026-11-20 09:00", "2026-11-23 09:00"));
         assert_eq!(fold(KIND, &events).breach(at("2026-12-01 10:00")), Some(Happening::Breach));
@@ -288,8 +249,9 @@ mod tests {
         let resume = fold(KIND, &events).resume(at("2026-11-25 10:00"), &office).unwrap();
         assert_eq!(resume, Happening::Resume { due_at: at("2026-11-25 17:00") });
         events.push(event("2026-11-25 10:00", resume));
-        events.push(event("2026-11-25 11:00", Happening::Fulfil { by: Actor::Person }));
-        assert_eq!(fold(KIND, &events).took(), Some(Duration::from_hours(2)));
+        events.push(event("2026-11-25 11:00", Happening::Fulfil));
+        // From Friday at four until Wednesday at ten.
+        assert_eq!(fold(KIND, &events).paused, Duration::from_hours(4 * 24 + 18));
     }
 
     #[test]
@@ -304,10 +266,7 @@ mod tests {
 
     #[test]
     fn a_late_answer_is_a_breach_also_when_no_sweep_saw_it() {
-        let events = [
-            begun("2026-11-20 08:00", "2026-11-20 09:00"),
-            event("2026-11-20 09:30", Happening::Fulfil { by: Actor::Person }),
-        ];
+        let events = [begun("2026-11-20 08:00", "2026-11-20 09:00"), event("2026-11-20 09:30", Happening::Fulfil)];
         assert_eq!(fold(KIND, &events).breached_at, Some(at("2026-11-20 09:00")));
     }
 
@@ -316,7 +275,7 @@ mod tests {
         let events = [
             begun("2026-11-20 08:00", "2026-11-20 09:00"),
             event("2026-11-20 09:00", Happening::Breach),
-            event("2026-11-20 08:50", Happening::Fulfil { by: Actor::Person }),
+            event("2026-11-20 08:50", Happening::Fulfil),
         ];
         assert_eq!(fold(KIND, &events).breached_at, None);
     }
@@ -342,5 +301,20 @@ mod tests {
         ];
         let standing = fold(KIND, &events);
         assert_eq!((standing.odd, standing.due_at()), (3, Some(at("2026-11-20 09:00"))));
+    }
+
+    #[test]
+    fn what_was_promised_is_counted_from_when_it_was_written_and_without_our_lag() {
+        let office = Calendar::weekdays("kontor", &[(480, 990)]);
+        let open = |(from, until)| office.open_between(from, until);
+        let day = Duration::from_mins(510);
+        // One working day, written on Monday at nine. Found at once it is due on Tuesday at nine.
+        let (written, due) = (at("2026-11-23 09:00"), at("2026-11-24 09:00"));
+        assert_eq!(open(term(written, written, due, Some(due))), day);
+        // Found at three it is due on Tuesday at three: six hours more, but no longer a promise.
+        let (found, late_due) = (at("2026-11-23 15:00"), at("2026-11-24 15:00"));
+        assert_eq!(open(term(written, found, late_due, Some(due))), day);
+        // Of a case from before that was kept, its due time is all that is known.
+        assert_eq!(open(term(written, written, due, None)), day);
     }
 }

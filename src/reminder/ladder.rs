@@ -19,7 +19,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{ReminderCase, Stage};
+use super::{ReminderCase, Stage, Word};
 use crate::calendar::{Calendar, fingerprint, hours};
 use crate::clock::Time;
 use crate::settings::Section;
@@ -153,10 +153,13 @@ impl Ladder {
         }
     }
 
-    /// How long somebody's word holds the ladder: an acknowledgement or a snooze of this round.
+    /// How long somebody's word holds the ladder: the last acknowledgement or snooze of this round.
     #[must_use]
     pub fn stopped_until(&self, case: &ReminderCase<'_>) -> Option<Time> {
-        [self.acknowledged_until(case), self.snoozed_until(case)].into_iter().flatten().max()
+        match case.word()? {
+            Word::Acknowledged(_) => self.acknowledged_until(case),
+            Word::Snoozed(_) => self.snoozed_until(case),
+        }
     }
 
     /// When an acknowledgement of this round goes stale. "I have it" can be said again and again, but not for longer

@@ -16,7 +16,7 @@ use crate::classification::Urgency;
 use crate::clock::Time;
 use crate::id::CaseId;
 
-pub use digest::{Bundle, DigestLook, Item, Rhythm, collapse, digest};
+pub use digest::Rhythm;
 pub use ladder::{Ladder, Ladders};
 pub use silence::{Hold, Scope, Silence};
 
@@ -122,6 +122,28 @@ pub struct ReminderCase<'a> {
     pub acknowledged: Option<Acknowledged>,
     /// A reminder put off.
     pub snooze: Option<Snooze>,
+}
+
+/// The last that somebody has said of her reminders in this round.
+enum Word<'a> {
+    /// "I have it."
+    Acknowledged(&'a Acknowledged),
+    /// "Remind me later."
+    Snoozed(&'a Snooze),
+}
+
+impl ReminderCase<'_> {
+    /// Who asks to be reminded in an hour wants that, whatever she has said before; "I have it" said after it holds as
+    /// long as it always does.
+    fn word(&self) -> Option<Word<'_>> {
+        let acknowledged = self.acknowledged.as_ref().filter(|said| said.at >= self.round_at);
+        let snooze = self.snooze.as_ref().filter(|snooze| snooze.at >= self.round_at);
+        match (acknowledged, snooze) {
+            (Some(said), Some(snooze)) if said.at > snooze.at => Some(Word::Acknowledged(said)),
+            (_, Some(snooze)) => Some(Word::Snoozed(snooze)),
+            (said, None) => said.map(Word::Acknowledged),
+        }
+    }
 }
 
 /// Who has the word.
@@ -268,11 +290,20 @@ pub struct Look {
     pub next_look_at: Option<Time>,
 }
 
-/// The first moment from `now` on at which somebody may be told what is not about danger: at work, and not in quiet
-/// hours. Nothing when her calendar never opens again.
+/// The first moment from `now` on at which somebody may be told what is not about danger: at work, not away, and not in
+/// quiet hours. Nothing when her calendar never opens again.
 #[must_use]
 pub fn reachable_at(person: &Person<'_>, ladder: &Ladder, now: Time) -> Option<Time> {
-    silence::clear_at(person, ladder, now)
+    let mut at = now;
+    for _ in 0..=person.away.len() {
+        let open = silence::clear_at(person, ladder, at)?;
+        let absence = person.away.iter().filter(|(from, until)| *from <= open && open < *until);
+        match absence.map(|(_, until)| *until).max() {
+            Some(back) => at = back,
+            None => return Some(open),
+        }
+    }
+    Some(at)
 }
 
 fn hold(reason: Hold, until: Option<Time>, next_look_at: Option<Time>) -> Look {
@@ -327,7 +358,7 @@ pub fn decide(
     hold(reason, until, looks.into_iter().min())
 }
 
-/// An acknowledgement or a snooze that still holds.
+/// An acknowledgement or a snooze that still holds: of two, the one that was said last.
 fn stopped_by_word(case: &ReminderCase<'_>, people: &People<'_>, ladder: &Ladder, now: Time) -> Option<Look> {
     let stop = |until: Option<Time>, by: Option<&str>, reason: Hold| {
         let until = until.filter(|until| now < *until)?;
@@ -335,9 +366,10 @@ fn stopped_by_word(case: &ReminderCase<'_>, people: &People<'_>, ladder: &Ladder
         let look_at = people.next_absence_change(now).into_iter().chain([until]).min();
         by.is_some_and(|by| people.has(by, now)).then(|| hold(reason, Some(until), look_at))
     };
-    let (acknowledged, snooze) = (case.acknowledged.as_ref(), case.snooze.as_ref());
-    stop(ladder.acknowledged_until(case), acknowledged.map(|said| said.by.as_str()), Hold::Acknowledged)
-        .or_else(|| stop(ladder.snoozed_until(case), snooze.map(|said| said.by.as_str()), Hold::Snoozed))
+    match case.word()? {
+        Word::Acknowledged(said) => stop(ladder.acknowledged_until(case), Some(&said.by), Hold::Acknowledged),
+        Word::Snoozed(snooze) => stop(ladder.snoozed_until(case), Some(&snooze.by), Hold::Snoozed),
+    }
 }
 
 /// The stages that a case has reached.

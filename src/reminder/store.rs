@@ -134,15 +134,32 @@ pub async fn put_silence(
         .bind(scope).bind(subject).bind(starts_at).bind(ends_at).bind(reason).bind(made_by).fetch_one(c).await)
 }
 
-/// Silences that are running or yet to come.
+/// Silences of persons, units, topics and crises that are running or yet to come.
 ///
 /// # Errors
 /// What the database says.
 pub async fn silences(tx: &mut Tx, now: Time) -> sqlx::Result<Vec<SilenceRow>> {
     on!(tx, c => sqlx::query_as(
         "select id, scope, subject, starts_at, ends_at, reason, made_by from silences
-         where ends_at > $1 and lifted_at is null order by id")
+         where ends_at > $1 and lifted_at is null and scope <> 'case' order by id")
         .bind(now).fetch_all(c).await)
+}
+
+/// The last snooze of each of these cases, over or not: the ladder climbs on from its end.
+///
+/// # Errors
+/// What the database says.
+pub async fn snoozes(tx: &mut Tx, cases: &[CaseId]) -> sqlx::Result<Vec<SilenceRow>> {
+    let sql = sqlx::AssertSqlSafe(format!(
+        "select id, scope, subject, starts_at, ends_at, reason, made_by from silences
+         where id in (select max(s.id) from silences s
+                      where s.scope = 'case' and s.lifted_at is null
+                        and s.subject in (select cast(k.id as text) from cases k where k.id in {})
+                      group by s.subject)",
+        tx.engine().each_of_first()
+    ));
+    let cases = listed(cases.iter().map(|case| case.0));
+    on!(tx, c => sqlx::query_as(sql).bind(&cases).fetch_all(c).await)
 }
 
 /// Ends a silence early; false when it was over.

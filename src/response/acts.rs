@@ -9,7 +9,7 @@ use super::store::NewResponse;
 use super::{ANSWER_MAX, Done, Kind, NOTE_MAX, Refused, SNOOZE_DAYS_MAX, Standing, filled, link, promise_acts, store};
 use crate::calendar::Calendars;
 use crate::case::store::{CaseRow, Change};
-use crate::case::{Actor, CaseState, DismissReason, Happening, Move, Outcome, next, outcome_of};
+use crate::case::{CaseState, DismissReason, Happening, Move, Outcome, next, outcome_of};
 use crate::classification::Intent;
 use crate::clock::Time;
 use crate::db::Tx;
@@ -24,7 +24,7 @@ const ANSWERS_COMPARED: i64 = 50;
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// A person has answered.
-const KEPT: Happening = Happening::Fulfil { by: Actor::Person };
+const KEPT: Happening = Happening::Fulfil;
 
 /// Somebody has less to do: what waits in her unit's queue may have its turn.
 pub(super) async fn make_room(tx: &mut Tx, row: &CaseRow, now: Time) -> sqlx::Result<()> {

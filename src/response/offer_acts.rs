@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::acts::{Act, make_room};
 use super::{Done, NOTE_MAX, Refused};
-use crate::assignment::Organisation;
+use crate::assignment::absence::of_rows;
 use crate::assignment::desk_store::{self, NewOffer, OfferRow};
 use crate::assignment::handover::{Offer, Outcome, Receiver, Reply};
+use crate::assignment::{self, Organisation};
 use crate::case::store::Change;
 use crate::case::{CaseState, Move};
 use crate::clock::Time;
@@ -83,6 +84,12 @@ pub async fn hand_over(
     let Some(unit) = unit else { return Err(Refused::Incomplete("Välj vem som ska ha ärendet.")) };
     if matches!(wanted.to, Receiver::Staff(staff) if act.row.owner.as_ref() == Some(staff)) {
         return Err(Refused::Incomplete("Den du valde har redan ärendet. Välj någon annan."));
+    }
+    if let Receiver::Staff(staff) = wanted.to {
+        let absences = of_rows(&assignment::store::absences(tx, now).await?);
+        if !organisation.present(staff, &absences, now) {
+            return Err(Refused::Incomplete("Den du valde är borta nu. Välj någon annan, eller enheten."));
+        }
     }
     let from = act.row.unit.as_deref().unwrap_or_default();
     let boards = organisation.crosses_boards(from, unit, now);

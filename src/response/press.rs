@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use super::offer_acts::{self, HandOver, Handed, Reach};
 use super::{Done, Refused, acts};
+use crate::assignment::absence::of_rows;
 use crate::assignment::handover::{Receiver, Reply};
-use crate::assignment::{Lane, Organisation, desk_store};
+use crate::assignment::{self, Lane, Organisation, desk_store};
 use crate::case::store::CaseRow;
 use crate::chat::button::{self, Offered, Press, Standing, Verdict};
 use crate::chat::command::LATER_DEFAULT;
@@ -148,7 +149,8 @@ pub async fn hand_over(
         unit.or_else(|| organisation.staff_named(name, now).map(|staff| Receiver::Staff(staff.key.clone())))
     } else {
         let lane = row.lane.as_deref().and_then(Lane::from_slug).unwrap_or_default();
-        let chain = organisation.chain(who, unit, lane, &[], now);
+        let absences = of_rows(&assignment::store::absences(tx, now).await?);
+        let chain = organisation.chain(who, unit, lane, &absences, now);
         chain.steps.into_iter().find(|step| step.staff != who).map(|step| Receiver::Staff(step.staff))
     };
     let Some(to) = receiver else {

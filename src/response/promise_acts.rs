@@ -10,7 +10,7 @@ use super::{ANSWER_MAX, Done, Kind, NOTE_MAX, Refused, filled, store};
 use crate::calendar::{Calendar, Calendars};
 use crate::case::promise_store::{self, Begun, Shown, Terms};
 use crate::case::store::{CaseRow, Change};
-use crate::case::{CaseState, Happening, PromiseEvent, PromiseKind, Promises, Standing, fold};
+use crate::case::{CaseState, Happening, Phase, PromiseEvent, PromiseKind, Promises, Standing, fold, running};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::CaseId;
@@ -76,7 +76,7 @@ impl Promised {
     /// True when the citizen has the word.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.standings.iter().any(|(_, standing)| matches!(standing.phase, crate::case::Phase::Paused { .. }))
+        self.standings.iter().any(|(_, standing)| matches!(standing.phase, Phase::Paused { .. }))
     }
 
     /// The calendar that a promise was made with.
@@ -99,7 +99,8 @@ impl Promised {
         Shown {
             due_at: due(PromiseKind::FirstResponse).or_else(|| due(PromiseKind::Resolution)),
             resolve_by: due(PromiseKind::Resolution),
-            started_at: open.map(|standing| standing.started_at),
+            // After a pause the case keeps the beginning that was moved with the due time.
+            started_at: open.filter(|standing| standing.paused.is_zero()).map(|standing| standing.started_at),
             look_at: breaks.chain(waiting_until.filter(|_| self.is_paused())).min(),
         }
     }
@@ -192,13 +193,13 @@ pub(super) async fn end(tx: &mut Tx, row: &CaseRow, happening: Happening, at: Ti
 pub(super) async fn keep_first(tx: &mut Tx, row: &CaseRow, at: Time) -> sqlx::Result<()> {
     let mut promised = Promised::load(tx, row).await?;
     if promised.of(PromiseKind::FirstResponse).is_open() {
-        let kept = Happening::Fulfil { by: crate::case::Actor::Person };
+        let kept = Happening::Fulfil;
         promised.note(tx, row.id, event(PromiseKind::FirstResponse, at, kept), &Terms::default()).await?;
     }
     promised.show(tx, row.id, row.waiting_until).await
 }
 
-/// Begins both promises anew, each with as much open time as it had the first time.
+/// Begins both promises anew, each with as much open time as was promised the first time.
 pub(super) async fn begin_anew(
     tx: &mut Tx,
     row: &CaseRow,
@@ -211,12 +212,9 @@ pub(super) async fn begin_anew(
         let Some(first) = promised.events.iter().find(due_at).copied() else { continue };
         let Happening::Activate { due_at } = first.happening else { continue };
         let calendar = promised.calendar(kind, calendars);
-        let open = calendar.open_between(first.at.min(row.arrived_at), due_at);
-        let again = if open.is_zero() {
-            Some(now.plus(due_at.since(row.arrived_at)))
-        } else {
-            calendar.add_open(now, open).ok()
-        };
+        let (from, until) = running::term(row.arrived_at, first.at, due_at, promised.from_arrival(kind));
+        let open = calendar.open_between(from, until);
+        let again = if open.is_zero() { Some(now.plus(until.since(from))) } else { calendar.add_open(now, open).ok() };
         let due_at = again.unwrap_or(now);
         let version = calendar.version();
         let terms = Terms { calendar: Some(&version), policy: Some(&row.policy_version), ..Terms::default() };
@@ -323,15 +321,22 @@ pub async fn take_up(tx: &mut Tx, calendars: &Calendars, row: &CaseRow, now: Tim
 /// The time that was left runs on from now. Returns when the next promise is due.
 async fn run_on(tx: &mut Tx, calendars: &Calendars, row: &CaseRow, now: Time) -> sqlx::Result<Option<Time>> {
     let mut promised = Promised::load(tx, row).await?;
+    let mut started_at = None;
     for kind in PromiseKind::ALL {
         let calendar = promised.calendar(kind, calendars);
+        if let Phase::Paused { since, .. } = promised.of(kind).phase {
+            let began = row.promise_started_at.unwrap_or(promised.of(kind).started_at);
+            started_at = started_at.or_else(|| calendar.add_open(began, calendar.open_between(since, now)).ok());
+        }
         if let Some(resumed) = promised.of(kind).resume(now, &calendar) {
             promised.note(tx, row.id, event(kind, now, resumed), &Terms::default()).await?;
         }
     }
     promise_store::set_waiting(tx, row.id, None, None).await?;
-    promised.show(tx, row.id, None).await?;
-    Ok(promised.shown(None).due_at)
+    // The share of the time that has gone is what it was when the pause began: the pause is nobody's time.
+    let shown = Shown { started_at, ..promised.shown(None) };
+    promise_store::show(tx, row.id, &shown).await?;
+    Ok(shown.due_at)
 }
 
 /// A first answer that is not the whole: "we have it, and you hear from us by …". It keeps the first promise; the
