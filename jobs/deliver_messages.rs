@@ -1,5 +1,5 @@
 //! Sends what the outbox holds: claim, send, receipt. Killed between send and receipt, the message is sent again
-//! under the same key, and the receipt counts the repeat.
+//! under the same key, and the receipt counts the repeat. What would disturb its reader at this hour waits for her hours.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use crate::chat::store::MessageRow;
 use crate::chat::{self, Channel, Message, SendError, outbox_store};
 use crate::clock::Time;
 use crate::db::Tx;
-use crate::jobs::tell_of_voices::{tell_admins, voice_fell};
+use crate::jobs::keep_hours::Hours;
+use crate::jobs::tell_of_voices::{tell_admins_at_work, voice_fell};
 use crate::jobs::write_messages::Ways;
 use crate::jobs::{Job, TIMETABLE_BELL, WEB_BELL};
 use crate::journal::{self, Fact};
@@ -42,11 +43,14 @@ const EDIT: &str = "edit";
 pub async fn run(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
+    let hours = Hours::load(app, &mut tx, now).await?;
+    let changed = hours.let_go(&mut tx, now).await?;
     let messages = chat::store::claim(&mut tx, now, now.plus(app.clock.told(LEASE)), AT_A_TIME).await?;
-    if messages.is_empty() {
+    if messages.is_empty() && !changed {
         return Ok(());
     }
     let full = i64::try_from(messages.len()).unwrap_or(AT_A_TIME) == AT_A_TIME;
+    let messages = hours.hold(&mut tx, messages, now).await?;
     tx.commit().await?;
 
     let sent = futures::stream::iter(messages.into_iter().map(|row| async move {
@@ -165,9 +169,8 @@ async fn silent(
     let new = Health { voice: row.voice.clone(), state: "silent".to_owned(), since, why, try_again_at: again_at };
     outbox_store::fell_ill(tx, &new).await?;
     if now.since(since) >= app.clock.told(SILENT_LONG) {
-        let ways = Ways::load(tx).await?;
         let once = format!("silent:{}:{}", row.voice, since.0);
-        tell_admins(app, tx, &ways, &Notice::Silent(channel), &once, now).await?;
+        tell_admins_at_work(app, tx, &Notice::Silent(channel), &once, now).await?;
         after.again = true;
     }
     Ok(())
@@ -203,7 +206,7 @@ async fn out_of_order(
     }
     after.again = true;
     let day = format!("out:{}:{}", row.voice, now.0.div_euclid(86_400_000));
-    tell_admins(app, tx, &ways, &Notice::OutOfOrder(channel), &day, now).await
+    tell_admins_at_work(app, tx, &Notice::OutOfOrder(channel), &day, now).await
 }
 
 /// The address will never take it: its reminders are free for the person's next voice, and people are told.

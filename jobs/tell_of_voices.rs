@@ -9,11 +9,12 @@ use crate::db::Tx;
 use crate::jobs::warn_keepers::when_at_work;
 use crate::jobs::write_messages::Ways;
 
-/// Puts a notice to one person into the outbox, by her own voice; the same `once` is put there once.
+/// Puts a notice to one person into the outbox, by her own voice and for when she next works; the same `once` is put
+/// there once.
 ///
 /// # Errors
 /// What the database says.
-pub(super) async fn tell(
+async fn tell(
     app: &App,
     tx: &mut Tx,
     ways: &Ways,
@@ -25,7 +26,8 @@ pub(super) async fn tell(
     let Some(way) = ways.to(app, staff, now) else { return Ok(()) };
     let body = serde_json::to_string(&notice.message(&app.links, now))?;
     let to = (staff, way.channel.slug(), way.address.as_str());
-    outbox_store::put_notice(tx, to, &body, Some(&format!("{once}:{staff}")), now).await?;
+    let at = when_at_work(app, staff, now);
+    outbox_store::put_notice_at(tx, to, &body, Some(&format!("{once}:{staff}")), now, at).await?;
     Ok(())
 }
 
@@ -42,30 +44,7 @@ pub(super) async fn tell_admins_at_work(
 ) -> anyhow::Result<()> {
     let (ways, organisation) = (Ways::load(tx).await?, &app.config.organisation);
     for staff in organisation.staff.iter().filter(|staff| organisation.has_role(&staff.key, Role::Admin, now)) {
-        let Some(way) = ways.to(app, &staff.key, now) else { continue };
-        let body = serde_json::to_string(&notice.message(&app.links, now))?;
-        let to = (staff.key.as_str(), way.channel.slug(), way.address.as_str());
-        let at = when_at_work(app, &staff.key, now);
-        outbox_store::put_notice_at(tx, to, &body, Some(&format!("{once}:{}", staff.key)), now, at).await?;
-    }
-    Ok(())
-}
-
-/// Tells everybody who keeps the system.
-///
-/// # Errors
-/// What the database says.
-pub(super) async fn tell_admins(
-    app: &App,
-    tx: &mut Tx,
-    ways: &Ways,
-    notice: &Notice,
-    once: &str,
-    now: Time,
-) -> anyhow::Result<()> {
-    let organisation = &app.config.organisation;
-    for staff in organisation.staff.iter().filter(|staff| organisation.has_role(&staff.key, Role::Admin, now)) {
-        tell(app, tx, ways, &staff.key, notice, once, now).await?;
+        tell(app, tx, &ways, &staff.key, notice, once, now).await?;
     }
     Ok(())
 }
@@ -80,5 +59,5 @@ pub(super) async fn voice_fell(app: &App, tx: &mut Tx, staff: &str, channel: Cha
     let once = format!("fell:{}:{}", channel.slug(), now.0);
     tell(app, tx, &ways, staff, &Notice::YoursFailed(channel), &once, now).await?;
     let hour = format!("colleague:{}:{}", channel.slug(), now.0.div_euclid(3_600_000));
-    tell_admins(app, tx, &ways, &Notice::ColleaguesFailed(channel), &hour, now).await
+    tell_admins_at_work(app, tx, &Notice::ColleaguesFailed(channel), &hour, now).await
 }

@@ -1,5 +1,5 @@
-//! Puts what has been decided into the outbox: one open message a person, about all her cases, in the voice that she
-//! has chosen. Called in the transaction that decided.
+//! Puts what has been decided into the outbox: one open message a person about all her cases, one for each acute case, in
+//! the voice that she has chosen. Called in the transaction that decided.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,14 +9,16 @@ use crate::case;
 use crate::case::store::CaseRow;
 use crate::chat::button::Standing;
 use crate::chat::choice::{self, Way};
+use crate::chat::notice::Notice;
 use crate::chat::outbox_store::Health;
-use crate::chat::store::VoiceRow;
+use crate::chat::store::{MessageRow, VoiceRow};
 use crate::chat::tier::{CaseFact, Level, Occasion, ReminderFacts, is_protected};
-use crate::chat::{self, Act, Channel, Nonce};
+use crate::chat::{self, Act, Channel, Nonce, undelivered_store};
 use crate::classification::{Intent, Urgency};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::{CaseId, MessageId};
+use crate::jobs::tell_of_voices::tell_admins_at_work;
 use crate::reminder::{self, Rhythm, Stage};
 
 /// How many reminders are put into messages at a time.
@@ -26,6 +28,8 @@ const BREATH: Duration = Duration::from_mins(1);
 const BURST: i64 = 5;
 /// How many cases a message can name.
 const NAMED: i64 = 10;
+/// Those who keep the system hear at most once in this time that somebody cannot be reached, however many cannot.
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// What is known of the ways to people when messages are written.
 pub(super) struct Ways {
@@ -50,40 +54,64 @@ impl Ways {
     }
 }
 
-/// Puts what has been decided into messages: one to a person, about all her cases. Returns whether any was written.
+/// Puts what has been decided into messages: one to a person, about all her cases but the acute, and one of its own for
+/// each of those. Returns whether any was written.
 pub(super) async fn write_messages(app: &App, tx: &mut Tx, now: Time) -> anyhow::Result<bool> {
+    free_those_with_a_way(app, tx, now).await?;
     let waiting = chat::store::unwritten(tx, WRITTEN_AT_A_TIME).await?;
     if waiting.is_empty() {
         return Ok(false);
     }
     let ways = Ways::load(tx).await?;
-    let mut by_person: BTreeMap<&str, Vec<i64>> = BTreeMap::new();
-    for (reminder, _, recipient, _) in &waiting {
-        by_person.entry(recipient).or_default().push(*reminder);
+    // Danger is told by itself: an acute case never stands in a message about others.
+    let cases: Vec<CaseId> = waiting.iter().map(|(_, case, _, _)| *case).collect();
+    let acute = case::list_store::acute(tx, &cases).await?;
+    let mut by_person: BTreeMap<(&str, Option<CaseId>), Vec<i64>> = BTreeMap::new();
+    for (reminder, case, recipient, _) in &waiting {
+        by_person.entry((recipient, acute.get(case).copied())).or_default().push(*reminder);
     }
-    let mut wrote = false;
-    for (recipient, reminders) in by_person {
-        let open = match ways.to(app, recipient, now) {
-            None => None,
-            Some(way) => {
-                wrote = true;
-                match chat::store::open_message(tx, recipient).await? {
-                    Some(open) => {
-                        let channel = Channel::from_slug(&open.voice).unwrap_or(way.channel);
-                        Some((open.id, Way { channel, address: open.address }))
-                    }
-                    None => Some((new_message(app, tx, recipient, &way, now).await?, way)),
-                }
-            }
+    for ((recipient, alone), reminders) in by_person {
+        let Some(way) = ways.to(app, recipient, now) else {
+            without_a_way(app, tx, recipient, &reminders, now).await?;
+            continue;
         };
-        let message = open.as_ref().map_or(MessageId(0), |(message, _)| *message);
+        let (message, way) = match chat::outbox_store::joinable(tx, recipient, alone).await? {
+            Some(open) => {
+                let channel = Channel::from_slug(&open.voice).unwrap_or(way.channel);
+                (open.id, Way { channel, address: open.address })
+            }
+            None => (new_message(app, tx, recipient, &way, now).await?, way),
+        };
         chat::store::carry(tx, &reminders, message).await?;
-        if let Some((message, way)) = open {
-            chat::outbox_store::overtake(tx, &reminders, message).await?;
-            compose(app, tx, recipient, &way, message, now).await?;
-        }
+        chat::outbox_store::overtake(tx, &reminders, message).await?;
+        compose(app, tx, recipient, &way, message, now).await?;
     }
-    Ok(wrote)
+    Ok(true)
+}
+
+/// Lets what had no way to somebody be written when she has one: the settings may have given her one.
+async fn free_those_with_a_way(app: &App, tx: &mut Tx, now: Time) -> sqlx::Result<()> {
+    let unreached = undelivered_store::unreached(tx).await?;
+    if unreached.is_empty() {
+        return Ok(());
+    }
+    let ways = Ways::load(tx).await?;
+    for (staff, ..) in unreached.iter().filter(|(staff, ..)| ways.to(app, staff, now).is_some()) {
+        undelivered_store::free(tx, staff).await?;
+    }
+    Ok(())
+}
+
+/// No voice reaches her: it stands in the inbox, the pages say so, and those who keep the system hear of it once. Where
+/// no chat is on at all, the inbox is how everybody is told.
+async fn without_a_way(app: &App, tx: &mut Tx, recipient: &str, reminders: &[i64], now: Time) -> anyhow::Result<()> {
+    if app.voices.channels().next().is_none() {
+        return Ok(chat::store::carry(tx, reminders, MessageId(0)).await?);
+    }
+    undelivered_store::unreach(tx, reminders, now).await?;
+    let since = undelivered_store::unreached_since(tx, recipient).await?.unwrap_or(now);
+    let once = format!("unreached:{}", since.0.div_euclid(DAY_MS));
+    tell_admins_at_work(app, tx, &Notice::Unreached, &once, now).await
 }
 
 /// An empty message to one person, at a pace that she can bear.
@@ -93,7 +121,7 @@ async fn new_message(app: &App, tx: &mut Tx, recipient: &str, way: &Way, now: Ti
     chat::store::put_message(tx, recipient, way.channel.slug(), &way.address, "", now, at).await
 }
 
-/// Lets a message say what its open cases want said. Danger does not wait for a pace.
+/// Lets a message say what its open cases want said.
 async fn compose(
     app: &App,
     tx: &mut Tx,
@@ -104,6 +132,44 @@ async fn compose(
 ) -> anyhow::Result<()> {
     let (count, earliest) = chat::store::extent(tx, message).await?;
     let rows = case::list_store::of_message(tx, message, NAMED).await?;
+    let count = usize::try_from(count).unwrap_or(rows.len());
+    put_into_words(app, tx, (recipient, way, message), &rows, (count, earliest), now).await
+}
+
+/// Lets a message that has waited say how it is when it goes; one that has nothing left to say goes nowhere. What tells of
+/// no case stands as it was written.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn compose_anew(app: &App, tx: &mut Tx, message: &MessageRow, now: Time) -> anyhow::Result<()> {
+    let Some(channel) = Channel::from_slug(&message.voice) else { return Ok(()) };
+    if chat::store::cases_of(tx, message.id).await?.is_empty() {
+        return Ok(());
+    }
+    let standing = undelivered_store::standing(tx, message.id).await?;
+    if standing.is_empty() {
+        chat::outbox_store::void(tx, message.id).await?;
+        return Ok(());
+    }
+    let mut rows = Vec::new();
+    for (case, _) in standing.iter().take(usize::try_from(NAMED).unwrap_or(1)) {
+        rows.extend(case::store::find(tx, *case).await?);
+    }
+    let earliest = standing.iter().filter_map(|(_, due_at)| *due_at).min();
+    let way = Way { channel, address: message.address.clone() };
+    let to = (message.recipient.as_str(), &way, message.id);
+    put_into_words(app, tx, to, &rows, (standing.len(), earliest), now).await
+}
+
+/// Writes what a message says of these cases. Danger does not wait for a pace.
+async fn put_into_words(
+    app: &App,
+    tx: &mut Tx,
+    (recipient, way, message): (&str, &Way, MessageId),
+    rows: &[CaseRow],
+    (count, earliest): (usize, Option<Time>),
+    now: Time,
+) -> anyhow::Result<()> {
     let stages = chat::store::cases_of(tx, message).await?;
     let breaking = reminder::store::breaking(tx, message).await?;
     let level = |row: &CaseRow| {
@@ -112,11 +178,10 @@ async fn compose(
         if breaking.contains(&row.id) { Level::Breaking } else { level_of(reached, row, now) }
     };
     let facts: Vec<CaseFact> = rows.iter().map(|row| case_fact(app, row, level(row), now)).collect();
-    let count = usize::try_from(count).unwrap_or(rows.len());
     let chosen = reminder::digest_store::chosen_by(tx, recipient).await?;
     let occasion = occasion(app, recipient, chosen.as_deref(), &stages);
     let said = as_message(app, way, occasion, &facts, (count, earliest), now);
-    let said = match rows.as_slice() {
+    let said = match rows {
         [row] if count == 1 && row.closed_at.is_none() => {
             said.with_buttons(&new_buttons(tx, recipient, row, now).await?)
         }

@@ -31,6 +31,7 @@ pub mod telegram;
 pub mod telegram_listen;
 pub mod terminal;
 pub mod tier;
+pub mod undelivered_store;
 pub mod voices;
 pub mod wire;
 
@@ -152,6 +153,17 @@ pub enum SendError {
 }
 
 impl SendError {
+    /// What it means to one who tries the service.
+    #[must_use]
+    pub fn swedish(&self) -> String {
+        match self {
+            Self::Later { .. } => "tjänsten svarar inte nu, eller vill vänta; försök igen om en stund".to_owned(),
+            Self::Never(why) => format!("tjänsten säger nej för gott: {why}"),
+            Self::OutOfOrder(why) => format!("tjänsten godtar oss inte: {why}"),
+            Self::Moved { .. } => "adressen har flyttat; koppla den på nytt".to_owned(),
+        }
+    }
+
     /// Later, without knowing when.
     #[must_use]
     pub fn later() -> Self {

@@ -22,6 +22,8 @@ pub enum Notice {
     YoursFailed(Channel),
     /// A voice of a colleague's no longer reaches her; for those who keep the system.
     ColleaguesFailed(Channel),
+    /// A colleague has no voice that reaches her; for those who keep the system.
+    Unreached,
     /// A service does not accept us; for those who keep the system.
     OutOfOrder(Channel),
     /// A service has not answered for a while; for those who keep the system.
@@ -42,6 +44,7 @@ impl Notice {
             Self::YoursFailed(_) | Self::ColleaguesFailed(_) | Self::OutOfOrder(_) | Self::Silent(_) => {
                 "En chatt i Lyhörd fungerar inte"
             }
+            Self::Unreached => "En kollega nås inte av Lyhörd",
             Self::AccountRefused | Self::AccountEnding => "Ett konto i Lyhörd behöver tillsyn",
         }
     }
@@ -66,6 +69,11 @@ impl Notice {
                  Lyhörd.",
                 channel.swedish()
             ),
+            Self::Unreached => {
+                "En kollega har ingen chatt eller e-post som fungerar. Påminnelserna till kollegan står bara i inkorgen. \
+                 Läs vem under Chattar i Lyhörd."
+            }
+            .to_owned(),
             Self::OutOfOrder(channel) => format!(
                 "{} godtar inte Lyhörd: token eller rättigheter behöver ses över. Andra vägar används där de finns. Läs \
                  mer under Chattar i Lyhörd.",
@@ -108,6 +116,7 @@ mod tests {
             Notice::Code { code: Code::of(7), until: Time(900_000) },
             Notice::YoursFailed(Channel::Telegram),
             Notice::ColleaguesFailed(Channel::Slack),
+            Notice::Unreached,
             Notice::OutOfOrder(Channel::Matrix),
             Notice::Silent(Channel::Teams),
             Notice::AccountRefused,

@@ -7,7 +7,36 @@ use crate::db::{Engine, Tx, listed};
 use crate::id::{CaseId, MessageId};
 use crate::on;
 
-/// Puts a notice about the voice itself into the outbox; nothing when one with that name was put there before.
+/// A message to this person that nobody has begun to send and that can still say more: one about ordinary cases, or the
+/// one about this acute case only. One about sources is another matter.
+macro_rules! joinable {
+    () => {
+        "select id, recipient, voice, address, body, state, created_at, attempts, kind, edits from messages
+         where recipient = $1 and state = 'waiting' and kind = 'reminder'
+           and not exists (select 1 from source_warnings w where w.message_id = messages.id)
+           and not exists (select 1 from reminders r join cases k on k.id = r.case_id where r.message_id = messages.id
+             and case when cast($2 as bigint) is null then k.urgency = 'akut' else k.id <> $2 end)
+           and (cast($2 as bigint) is null
+             or exists (select 1 from reminders r where r.message_id = messages.id and r.case_id = $2))
+         order by id limit 1"
+    };
+}
+
+/// The message that what is to be said to this person joins: of an acute case its own, of ordinary cases one that no
+/// acute case stands in.
+///
+/// # Errors
+/// What the database says.
+pub async fn joinable(tx: &mut Tx, recipient: &str, acute: Option<CaseId>) -> sqlx::Result<Option<MessageRow>> {
+    let sql = match tx.engine() {
+        Engine::Sqlite => joinable!(),
+        Engine::Postgres => concat!(joinable!(), " for update"),
+    };
+    on!(tx, c => sqlx::query_as(sql).bind(recipient).bind(acute).fetch_optional(c).await)
+}
+
+/// Puts a notice into the outbox that its reader has just asked for, so that it goes at any hour; nothing when one with
+/// that name was put there before.
 ///
 /// # Errors
 /// What the database says.
@@ -18,10 +47,15 @@ pub async fn put_notice(
     once: Option<&str>,
     now: Time,
 ) -> sqlx::Result<Option<MessageId>> {
-    put_notice_at(tx, to, body, once, now, now).await
+    let id = put_notice_at(tx, to, body, once, now, now).await?;
+    if let Some(id) = id {
+        on!(tx, c => sqlx::query("update messages set asked = true where id = $1").bind(id).execute(c).await.map(|_| ()))?;
+    }
+    Ok(id)
 }
 
-/// The same, not sent before `at`.
+/// Puts a notice that nobody has asked for into the outbox, not to be sent before `at`; nothing when one with that name
+/// was put there before.
 ///
 /// # Errors
 /// What the database says.

@@ -1,5 +1,6 @@
 //! All SQL about voices, the outbox, receipts, buttons and one-time codes.
 
+use super::undelivered_store;
 use crate::clock::Time;
 use crate::db::{Engine, Tx, listed};
 use crate::id::{CaseId, MessageId};
@@ -44,7 +45,7 @@ pub async fn staff_of(tx: &mut Tx, voice: &str, address: &str) -> sqlx::Result<O
         .bind(voice).bind(address).fetch_optional(c).await)
 }
 
-/// Binds a chat to a member of staff; an address belongs to one person at a time.
+/// Binds a chat to a member of staff; an address belongs to one person at a time. What had no way to her has one now.
 ///
 /// # Errors
 /// What the database says.
@@ -54,7 +55,8 @@ pub async fn bind_voice(tx: &mut Tx, staff: &str, voice: &str, address: &str, no
          values ($1, $2, $3, $4, (select coalesce(max(v.place), -1) + 1 from voices v where v.staff = $1))
          on conflict (voice, address) do update set staff = excluded.staff, bound_at = excluded.bound_at,
            failed_at = null, failed_why = null")
-        .bind(staff).bind(voice).bind(address).bind(now).execute(c).await.map(|_| ()))
+        .bind(staff).bind(voice).bind(address).bind(now).execute(c).await.map(|_| ()))?;
+    undelivered_store::free(tx, staff).await
 }
 
 /// Lets a chat go.
@@ -154,27 +156,6 @@ pub async fn unwritten(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<(i64, CaseId
         }
     };
     on!(tx, c => sqlx::query_as(sql).bind(limit).fetch_all(c).await)
-}
-
-/// A message about cases to this person that nobody has begun to send, so that it can still say more; one about sources
-/// is another matter.
-///
-/// # Errors
-/// What the database says.
-pub async fn open_message(tx: &mut Tx, recipient: &str) -> sqlx::Result<Option<MessageRow>> {
-    let sql = match tx.engine() {
-        Engine::Sqlite => {
-            "select id, recipient, voice, address, body, state, created_at, attempts, kind, edits from messages
-             where recipient = $1 and state = 'waiting' and kind = 'reminder'
-               and not exists (select 1 from source_warnings w where w.message_id = messages.id) order by id limit 1"
-        }
-        Engine::Postgres => {
-            "select id, recipient, voice, address, body, state, created_at, attempts, kind, edits from messages
-             where recipient = $1 and state = 'waiting' and kind = 'reminder'
-               and not exists (select 1 from source_warnings w where w.message_id = messages.id) order by id limit 1 for update"
-        }
-    };
-    on!(tx, c => sqlx::query_as(sql).bind(recipient).fetch_optional(c).await)
 }
 
 /// Puts a message into the outbox, to be sent at `at`.
@@ -287,7 +268,8 @@ pub async fn said(tx: &mut Tx, message: &MessageRow, external_id: &str, now: Tim
 /// # Errors
 /// What the database says.
 pub async fn put_off(tx: &mut Tx, id: MessageId, at: Time, why: &str) -> sqlx::Result<()> {
-    on!(tx, c => sqlx::query("update messages set state = 'waiting', next_attempt_at = $2, failure = $3 where id = $1")
+    on!(tx, c => sqlx::query(
+        "update messages set state = 'waiting', next_attempt_at = $2, failure = $3, held_until = null where id = $1")
         .bind(id).bind(at).bind(why).execute(c).await.map(|_| ()))
 }
 
