@@ -33,6 +33,9 @@ const ROWS_IN_FLIGHT: usize = 256;
 /// After how many pages of 4 KiB the log of writes goes into the file; a batch writes the same pages many times.
 const WAL_PAGES: &str = "4000";
 
+/// How a reader begins on `PostgreSQL`, whose own way would show each question another moment.
+const ONE_MOMENT: &str = "begin isolation level repeatable read read only";
+
 /// Which engine answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -281,14 +284,15 @@ impl Db {
         }
     }
 
-    /// A transaction for reading: one unmoving picture of the database for a whole page.
+    /// A transaction for reading: one unmoving picture of the database for a whole page, from its first question on.
+    /// It neither writes nor holds rows for itself; `PostgreSQL` refuses both.
     ///
     /// # Errors
     /// When no connection is free within five seconds or the database does not answer.
     pub async fn read(&self) -> sqlx::Result<Tx> {
         let inner = match &self.pools {
             Pools::Sqlite { read, .. } => Inner::Sqlite(read.begin().await?),
-            Pools::Postgres(pool) => Inner::Postgres(pool.begin().await?),
+            Pools::Postgres(pool) => Inner::Postgres(pool.begin_with(ONE_MOMENT).await?),
         };
         Ok(Tx { inner, signals: self.signals.clone(), raised: BTreeSet::new() })
     }
@@ -359,6 +363,19 @@ impl Tx {
             Inner::Sqlite(_) => Engine::Sqlite,
             Inner::Postgres(_) => Engine::Postgres,
         }
+    }
+
+    /// Lets one transaction at a time go past here in all processes, until it ends: what the next one then reads holds
+    /// what this one writes. The embedded database has one writer anyway.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn one_at_a_time(&mut self, what: &str) -> sqlx::Result<()> {
+        if let Inner::Postgres(transaction) = &mut self.inner {
+            let lock = "select pg_advisory_xact_lock(hashtext('lyhord ' || $1))";
+            sqlx::query(lock).bind(what).execute(&mut **transaction).await?;
+        }
+        Ok(())
     }
 
     /// Rings a bell in every process once this transaction is committed, and never before.

@@ -207,7 +207,7 @@ async fn main() -> ExitCode {
         Some(Command::Demo { port }) => command::demo::run(port).await,
         Some(Command::Feed { from, json, local }) => command::feed::run(&from, json, local).await,
         Some(Command::Import { file }) => command::import::run(&place, &file).await,
-        Some(Command::Route { text, channel, explain }) => command::route::run(&place, &text, &channel, explain),
+        Some(Command::Route { text, channel, explain }) => command::route::run(&place, &text, &channel, explain).await,
         Some(Command::Remind { dry_run: _, at }) => command::remind::run(&place, at.as_deref()).await,
         Some(Command::Due { from, hours, working_days, calendar, json }) => {
             command::due::run(&place, &from, hours, working_days, &calendar, json)

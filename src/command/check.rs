@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::chat::{Chat as _, SendError, Tried};
 use crate::config::Config;
 use crate::config_or_leave;
+use crate::jobs::hear_stream::why_shut;
 use crate::source::kinds::Stream;
 use crate::source::store::SourceRow;
 use crate::source::watched::SourceSetting;
@@ -93,7 +94,7 @@ async fn try_all(config: Config, place: &Place) -> anyhow::Result<ExitCode> {
             }
             Err(fault) => {
                 blind += 1;
-                println!("{name}: tjänsten svarar inte som den ska ({fault})");
+                println!("{name}: {}", fault.swedish());
             }
         }
     }
@@ -112,10 +113,14 @@ async fn try_streams(app: &App, setting: &SourceSetting, stream: &Stream) -> usi
                 println!("{}: strömmen hos {name} svarar", setting.name);
                 socket.close().await;
             }
-            Err(fault) => {
-                shut += 1;
-                println!("{}: strömmen hos {name} går inte att öppna ({fault})", setting.name);
-            }
+            Err(fault) => match why_shut(fault) {
+                None => println!("{}: strömmen hos {name} svarar", setting.name),
+                Some(fault) => {
+                    shut += 1;
+                    let why = source::health::judge(Health::Ok, &Err(fault), 1, None, app.clock.now()).why;
+                    println!("{}: strömmen hos {name} går inte att öppna. {why}", setting.name);
+                }
+            },
         }
     }
     shut
@@ -138,6 +143,7 @@ impl SourceRow {
             channel: channel.to_owned(),
             moved_to: None,
             enabled: true,
+            gone_at: None,
             cursor: "null".to_owned(),
             next_poll_at: crate::clock::Time(0),
             failures: 0,

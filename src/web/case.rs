@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
@@ -13,13 +13,15 @@ use super::earlier::{Earlier, earlier};
 use super::fault::Fault;
 use super::frame::{Frame, Notice, said};
 use super::history::{Line, name_of, told};
-use super::inbox::{Choice, blurred, choice};
+use super::inbox::{Choice, blurred, choice, not_reached};
 use super::judgement::{About, Judged, about, judgements};
+use super::sent::{Path, Query};
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::assignment::{Lane, Organisation, Role};
 use crate::case::store::CaseRow;
 use crate::case::{CaseState, DismissReason, Outcome, needs_outcome};
+use crate::chat::undelivered_store;
 use crate::classification::{Classification, Flag, Intent};
 use crate::clock::Time;
 use crate::db::Tx;
@@ -197,6 +199,16 @@ pub(super) async fn seen(tx: &mut Tx, site: &Site, visitor: &Visitor, id: CaseId
     if asked && !case.restricted { Ok(case) } else { Err(Fault::Forbidden) }
 }
 
+/// Why a case is silent or loud right now, or whom it has not reached; nothing when it is closed.
+async fn why_silent(tx: &mut Tx, case: &CaseRow, organisation: &Organisation, now: Time) -> sqlx::Result<String> {
+    if case.closed_at.is_some() {
+        return Ok(String::new());
+    }
+    let undelivered = undelivered_store::undelivered(tx, &[case.id], now).await?;
+    let hold = || case.hold.clone().unwrap_or_default();
+    Ok(undelivered.first().map_or_else(hold, |undelivered| not_reached(undelivered, organisation, now)))
+}
+
 async fn render(
     site: &Site,
     visitor: &Visitor,
@@ -231,6 +243,7 @@ async fn render(
     let around = Around { verdict: verdict.as_ref(), text };
     let desk = desk(site, visitor, &mut tx, &case, &around).await?;
     let tips = case_tip::tips(&mut tx, id, &organisation, hidden, now).await?;
+    let hold = why_silent(&mut tx, &case, &organisation, now).await?;
     let heading = heading(&case, hidden);
     let frame = Frame::of(site, visitor, &mut tx, &format!("Ärende {id}"), "/inkorg").await?.saying(notice);
     drop(tx);
@@ -272,7 +285,7 @@ async fn render(
         due_because: case.due_because.clone().unwrap_or_default(),
         unit: case.unit.as_deref().map_or("Ingen enhet än", |unit| organisation.name_of_unit(unit)).to_owned(),
         owner: case.owner.as_deref().map_or("Ingen än", |owner| organisation.name_of_staff(owner)).to_owned(),
-        hold: if state.is_closed() { String::new() } else { case.hold.clone().unwrap_or_default() },
+        hold,
         late_found: case.discovered_late,
         judged: judgements(&case, verdict.as_ref(), &organisation),
         about: about(&case, verdict.as_ref(), state),

@@ -4,12 +4,13 @@
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::{Form, Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::case::{Draft, again, seen};
 use super::fault::Fault;
+use super::sent::{Form, Path};
 use super::visitor::Visitor;
 use super::{Site, words};
 use crate::case::{DismissReason, Outcome};

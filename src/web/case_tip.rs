@@ -2,12 +2,13 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::case::seen;
 use super::fault::Fault;
+use super::sent::Path;
 use super::visitor::Visitor;
 use super::{Site, words};
 use crate::assignment::Organisation;

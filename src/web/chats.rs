@@ -11,6 +11,7 @@ use super::my_voices::{Account, accounts};
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::chat::outbox_store::{self, Health};
+use crate::chat::undelivered_store;
 use crate::chat::{self, Channel};
 use crate::clock::Time;
 
@@ -30,6 +31,7 @@ struct Unreached {
     voice: &'static str,
     since: String,
     why: &'static str,
+    so: String,
 }
 
 #[derive(Template)]
@@ -56,6 +58,14 @@ pub(super) async fn show(State(site): State<Site>, Extension(visitor): Extension
     }
     let organisation = site.organisation();
     let voices = chat::store::voices(&mut tx).await?;
+    let nowhere = undelivered_store::unreached(&mut tx).await?;
+    let nowhere = nowhere.into_iter().map(|(staff, cases, since)| Unreached {
+        name: organisation.name_of_staff(&staff).to_owned(),
+        voice: "ingen väg",
+        since: words::moment(since, now),
+        why: "ingen chatt eller e-post som fungerar är vald",
+        so: format!("Påminnelser om {} står bara i inkorgen.", words::counted(cases, "ärende", "ärenden")),
+    });
     let unreached: Vec<Unreached> = voices
         .into_iter()
         .filter_map(|voice| {
@@ -64,8 +74,10 @@ pub(super) async fn show(State(site): State<Site>, Extension(visitor): Extension
                 voice: Channel::from_slug(&voice.voice).map_or("Okänd chatt", Channel::swedish),
                 since: words::moment(voice.failed_at?, now),
                 why: why(voice.failed_why.as_deref().unwrap_or_default()),
+                so: "Nästa väg i ordningen används; finns ingen står påminnelsen i inkorgen.".to_owned(),
             })
         })
+        .chain(nowhere)
         .collect();
     let amiss = rows.iter().filter(|row| row.tone == "late").count();
     let summary = match (rows.len(), amiss) {

@@ -1,12 +1,13 @@
 //! What is done from the desk part of a case: offers, who has the word, first answers, deadlines, checklists, threats.
 
 use axum::Extension;
-use axum::extract::{Form, Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::Site;
 use super::case_acts::{Sent, begin, finish};
 use super::fault::Fault;
+use super::sent::{Form, Path};
 use super::visitor::Visitor;
 use super::words;
 use crate::assignment::handover::{Receiver, Reply};

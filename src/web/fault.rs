@@ -69,7 +69,7 @@ impl Fault {
             Self::Unreadable => (
                 StatusCode::BAD_REQUEST,
                 "Vi kunde inte läsa det som skickades",
-                "Inget har ändrats. Gå tillbaka och fyll i formuläret igen.",
+                "Inget har ändrats. Gå tillbaka, se efter vad som står i fälten eller i adressen, och försök igen.",
             ),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,

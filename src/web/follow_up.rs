@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
@@ -17,6 +17,7 @@ use super::frame::Frame;
 use super::inbox::{Choice, choice};
 use super::mask::mask;
 use super::plot::{Plot, plot};
+use super::sent::Query;
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::assignment::Organisation;

@@ -92,6 +92,11 @@ fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, 
         }
         "voice.failed" => format!("Chatten för {} går inte längre att nå", name("staff")),
         "source.health" => format!("Källan {} är nu {}", text("source").unwrap_or("okänd"), health(text("to"))),
+        "source.missed" => format!(
+            "Källan {} hade {} inlägg som inte gick att läsa",
+            text("source").unwrap_or("okänd"),
+            body.get("items").and_then(Value::as_i64).unwrap_or(1)
+        ),
         "account.password_chosen" => format!("{who} valde nytt lösenord"),
         "account.created" | "account.link_made" => format!("{who} gav en inloggningslänk till {}", name("staff")),
         "account.disabled" => format!("{who} stängde kontot för {}", name("staff")),

@@ -4,19 +4,21 @@ use std::fmt::Write as _;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 
 use super::access::may_see;
 use super::fault::Fault;
 use super::frame::{Frame, Notice, said};
 use super::mask::mask;
+use super::sent::Query;
 use super::visitor::Visitor;
 use super::{Site, page, store, words};
 use crate::assignment::{Lane, Organisation};
 use crate::case::list_store::Filter;
 use crate::case::store::CaseRow;
 use crate::case::{CaseState, Threat};
+use crate::chat::undelivered_store::{self, Undelivered};
 use crate::classification::{Intent, Urgency};
 use crate::clock::Time;
 use crate::db::Tx;
@@ -218,11 +220,13 @@ async fn listed(
     cases.retain(|case| may_see(&visitor.person, case, organisation, visitor.now));
     let ids: Vec<CaseId> = cases.iter().map(|case| case.id).collect();
     let alike = store::mentions_in(tx, &ids).await?;
+    let undelivered = undelivered_store::undelivered(tx, &ids, visitor.now).await?;
     let rows = cases
         .iter()
         .map(|case| {
             let alike = alike.iter().find(|(id, _)| *id == case.id).map_or(0, |(_, n)| n - 1);
-            row(case, alike, organisation, visitor.now)
+            let undelivered = undelivered.iter().find(|one| one.case_id == case.id);
+            row(case, alike, undelivered, organisation, visitor.now)
         })
         .collect();
     Ok((rows, next))
@@ -267,7 +271,7 @@ pub(super) fn shown(case: &CaseRow) -> String {
     }
 }
 
-pub(super) fn row(case: &CaseRow, alike: i64, organisation: &Organisation, now: Time) -> Row {
+fn row(case: &CaseRow, alike: i64, undelivered: Option<&Undelivered>, organisation: &Organisation, now: Time) -> Row {
     let intent = Intent::from_slug(&case.intent).map(|intent| (tone(intent), intent.swedish()));
     let mut tags: Vec<(&'static str, String)> = Vec::new();
     if case.triage {
@@ -304,7 +308,10 @@ pub(super) fn row(case: &CaseRow, alike: i64, organisation: &Organisation, now: 
         tags,
         due,
         who: holder(case, organisation),
-        hold: hold(case, now),
+        hold: match undelivered.filter(|_| case.closed_at.is_none()) {
+            Some(undelivered) => not_reached(undelivered, organisation, now),
+            None => hold(case, now),
+        },
     }
 }
 
@@ -326,6 +333,18 @@ fn holder(case: &CaseRow, organisation: &Organisation) -> String {
         (Some(first), true) => format!("{unit} · {first} har tagit det"),
         (Some(first), false) => format!("{unit} · {first}"),
         (None, _) => unit.to_owned(),
+    }
+}
+
+/// That what has been decided has not reached its reader, and why.
+pub(super) fn not_reached(undelivered: &Undelivered, organisation: &Organisation, now: Time) -> String {
+    let name = organisation.name_of_staff(&undelivered.recipient);
+    match undelivered.held_until {
+        Some(until) => format!(
+            "Tyst: påminnelsen till {name} väntar till {}, utanför arbetstid störs ingen",
+            words::moment(until, now)
+        ),
+        None => format!("Ingen väg till {name}: ingen chatt eller e-post som fungerar är vald"),
     }
 }
 

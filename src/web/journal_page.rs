@@ -2,12 +2,13 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 
 use super::fault::Fault;
 use super::frame::Frame;
 use super::history::{Line, told};
+use super::sent::Query;
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::journal::{self, Verdict};

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fault::Fault;
 use super::frame::{Frame, said};
+use super::sent::{Path, Query};
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::assignment::Organisation;

@@ -1,13 +1,14 @@
 //! The judgement on the page of a case: what we think it is, how sure, and one click for each other answer.
 
 use axum::Extension;
-use axum::extract::{Form, Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::access::may_see;
 use super::case::{Draft, again, seen};
 use super::fault::Fault;
 use super::inbox::{Choice, choice};
+use super::sent::{Form, Path};
 use super::visitor::Visitor;
 use super::{Site, words};
 use crate::assignment::Organisation;

@@ -46,6 +46,7 @@ mod plot;
 mod press;
 mod profile;
 pub mod secret;
+mod sent;
 pub mod sign_in;
 mod situation;
 mod sources;

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use axum::Extension;
-use axum::extract::{Form, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fault::Fault;
 use super::frame::Notice;
 use super::profile::{refused, render, tell};
+use super::sent::Form;
 use super::visitor::Visitor;
 use super::{Site, words};
 use crate::chat::address::{self, SAID, TYPED};

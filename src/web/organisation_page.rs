@@ -308,13 +308,13 @@ fn outside(organisation: &Organisation, now: Time) -> Vec<Outside> {
 }
 
 fn feed(row: &FeedRow, organisation: &Organisation, now: Time) -> Feed {
-    let read = row.last_ok_at.map(|at| format!("senast läst {}", words::moment(at, now)));
+    let read = row.last_ok_at.map(|at| format!("Senast läst {}.", words::moment(at, now)));
     let amiss = row.failures > 0;
     let text = match (amiss, read) {
         (false, Some(read)) if row.why.is_empty() => read,
-        (false, Some(read)) => format!("{read}. {}", row.why),
-        (true, Some(read)) => format!("{} {read}.", row.why),
-        (_, None) if row.why.is_empty() => "inte läst än".to_owned(),
+        (false, Some(read)) => format!("{read} {}", row.why),
+        (true, Some(read)) => format!("{} {read}", row.why),
+        (_, None) if row.why.is_empty() => "Inte läst än.".to_owned(),
         (_, None) => row.why.clone(),
     };
     Feed { name: organisation.name_of_staff(&row.staff).to_owned(), text, amiss }

@@ -3,13 +3,14 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::access::may_see;
 use super::fault::Fault;
 use super::frame::{Frame, Notice};
+use super::sent::Path;
 use super::visitor::Visitor;
 use super::{Site, page};
 use crate::case::store::CaseRow;

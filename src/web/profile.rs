@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::civil::Date;
@@ -12,6 +12,7 @@ use jiff::civil::Date;
 use super::fault::Fault;
 use super::frame::{Frame, Notice, said};
 use super::my_voices::{self, Account, Kind, ShownCode, Voice};
+use super::sent::{Form, Query};
 use super::visitor::Visitor;
 use super::{Site, page, store, words};
 use crate::assignment::start_of;

@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use askama::Template;
-use axum::extract::{ConnectInfo, Form, Path, Query, State};
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fault::Fault;
 use super::frame::{Frame, Notice, said};
+use super::sent::{Form, Path, Query};
 use super::visitor::{SESSION_LIFE, address, back, cookie};
 use super::{Site, page, password, secret, store, throttle, words};
 use crate::clock::Time;
@@ -149,8 +150,9 @@ pub(super) async fn try_password(
         return Ok((StatusCode::UNAUTHORIZED, response).into_response());
     }
     let mut tx = site.db.write().await?;
-    let [account, _] = &subjects;
+    let [account, address] = &subjects;
     store::forget_attempts(&mut tx, account).await?;
+    store::forget_attempt(&mut tx, address, now).await?;
     let response = open_session(&site, &mut tx, &headers, &staff, till, now).await?;
     tx.commit().await?;
     Ok(response)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Form, Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -14,6 +14,7 @@ use super::fault::Fault;
 use super::frame::{Frame, Notice, said};
 use super::inbox::{Choice, choice};
 use super::organisation_page::{OnCall, away_now, on_call};
+use super::sent::{Form, Query};
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::assignment::absence::of_rows;

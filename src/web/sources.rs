@@ -2,11 +2,12 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Path, Query, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::fault::Fault;
 use super::frame::{Frame, said};
+use super::sent::{Path, Query};
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::assignment::Role;
@@ -14,7 +15,7 @@ use crate::clock::Time;
 use crate::id::SourceId;
 use crate::journal::{self, Fact};
 use crate::source::account::Account;
-use crate::source::channel_store::{self, AccountCheck};
+use crate::source::channel_store::{self, AccountCheck, StreamAway};
 use crate::source::hook;
 use crate::source::kinds::capabilities;
 use crate::source::store::SourceRow;
@@ -73,11 +74,16 @@ pub(super) async fn show(
     let mut tx = site.db.read().await?;
     let sources = crate::source::store::all(&mut tx).await?;
     let checks = channel_store::account_checks(&mut tx).await?;
+    let away = channel_store::streams_away(&mut tx).await?;
+    // A stream that is no longer asked for is not away.
+    let rings = |source: &SourceRow| site.app.setting(&source.key).is_some_and(|setting| setting.kind.rings());
+    let away = |source: &SourceRow| away.iter().find(|one| one.source_id == source.id && rings(source));
     let accounts =
         site.app.config.accounts.all().iter().map(|account| own_account(account, &checks, visitor.now)).collect();
     let frame = Frame::of(&site, &visitor, &mut tx, "Källor", "/kallor").await?;
-    let rows: Vec<Row> = sources.iter().map(|source| row(source, &site.base_url, visitor.now)).collect();
-    let amiss = sources.iter().filter(|source| source.enabled && source.health != Health::Ok.slug()).count();
+    let rows: Vec<Row> = sources.iter().map(|source| row(source, away(source), &site.base_url, visitor.now)).collect();
+    let is_amiss = |source: &SourceRow| source.health != Health::Ok.slug() || away(source).is_some();
+    let amiss = sources.iter().filter(|source| source.enabled && is_amiss(source)).count();
     let total = words::counted(i64::try_from(rows.len()).unwrap_or(i64::MAX), "källa", "källor");
     let summary = if amiss == 0 {
         format!("{total}, alla läses som de ska")
@@ -93,11 +99,13 @@ pub(super) async fn show(
     })
 }
 
-fn row(source: &SourceRow, base_url: &str, now: Time) -> Row {
+fn row(source: &SourceRow, away: Option<&StreamAway>, base_url: &str, now: Time) -> Row {
+    let away = away.filter(|_| source.enabled);
     let health = Health::from_slug(&source.health);
     let (tone, name) = match health {
         _ if source.kind == "tips" => ("", "Klistras in"),
         _ if !source.enabled => ("", "Vilar"),
+        Health::Ok if away.is_some() => ("soon", "Störd"),
         Health::Ok => ("brand", "Läses"),
         Health::Degraded => ("soon", "Störd"),
         Health::Blind => ("late", "Blind"),
@@ -111,11 +119,14 @@ fn row(source: &SourceRow, base_url: &str, now: Time) -> Row {
         channel: words::channel(&source.channel),
         tone,
         health: name,
-        since: words::moment(source.health_since, now),
-        why: source.health_why.clone(),
+        since: words::moment(away.filter(|_| health == Health::Ok).map_or(source.health_since, |away| away.since), now),
+        why: [source.health_why.clone(), away.map(|away| without_stream(away, now)).unwrap_or_default()]
+            .join(" ")
+            .trim()
+            .to_owned(),
         last_ok: when(source.last_ok_at),
         last_item: when(source.last_item_at),
-        next: match (source.enabled, source.streamed) {
+        next: match (source.enabled && source.gone_at.is_none(), source.streamed) {
             _ if source.kind == "tips" => "när någon tipsar".to_owned(),
             (false, _) => "läses inte".to_owned(),
             (true, true) if source.kind == "hook" => "tar emot hela tiden".to_owned(),
@@ -127,6 +138,16 @@ fn row(source: &SourceRow, base_url: &str, now: Time) -> Row {
         reads,
         cannot,
     }
+}
+
+/// What is said of a source that is read while its server's stream is away.
+fn without_stream(away: &StreamAway, now: Time) -> String {
+    format!(
+        "Strömmen är borta sedan {}: {}. Inlägg läses på tid, men ändringar och borttagningar syns inte förrän den är \
+         tillbaka, och de som görs under tiden hämtas inte i efterhand. Vi försöker igen av oss själva.",
+        words::moment(away.since, now),
+        away.why
+    )
 }
 
 fn own_account(account: &Account, checks: &[AccountCheck], now: Time) -> OwnAccount {
@@ -169,4 +190,20 @@ pub(super) async fn read_now(
     tx.ring_on_commit("web");
     tx.commit().await?;
     Ok(Redirect::to("/kallor?sagt=lasning").into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_that_is_gone_is_down_and_is_not_said_to_be_read_again() {
+        let now = Time(1_795_420_800_000);
+        let mut source = SourceRow::fresh("a", "A", "https://a.example", "rss");
+        source.health = Health::Dead.slug().to_owned();
+        assert_ne!(row(&source, None, "", now).next, "läses inte");
+        source.gone_at = Some(now);
+        let shown = row(&source, None, "", now);
+        assert_eq!((shown.health, shown.next.as_str()), ("Nere", "läses inte"));
+    }
 }

@@ -1,7 +1,7 @@
 //! All SQL about accounts, sign-in links, sessions, sign-in attempts, and what the frame of a page counts.
 
 use crate::clock::Time;
-use crate::db::Tx;
+use crate::db::{Engine, Tx};
 use crate::id::CaseId;
 use crate::on;
 
@@ -173,6 +173,22 @@ pub async fn attempts(tx: &mut Tx, subject: &str, since: Time, limit: i64) -> sq
 /// What the database says.
 pub async fn forget_attempts(tx: &mut Tx, subject: &str) -> sqlx::Result<()> {
     on!(tx, c => sqlx::query("delete from sign_in_attempts where subject = $1").bind(subject).execute(c).await.map(|_| ()))
+}
+
+/// Forgets one attempt from an address, whose password was right; those that were wrong still count.
+///
+/// # Errors
+/// What the database says.
+pub async fn forget_attempt(tx: &mut Tx, subject: &str, at: Time) -> sqlx::Result<()> {
+    let row = match tx.engine() {
+        Engine::Sqlite => "rowid",
+        Engine::Postgres => "ctid",
+    };
+    let sql = sqlx::AssertSqlSafe(format!(
+        "delete from sign_in_attempts
+         where {row} in (select {row} from sign_in_attempts where subject = $1 and at = $2 limit 1)"
+    ));
+    on!(tx, c => sqlx::query(sql).bind(subject).bind(at).execute(c).await.map(|_| ()))
 }
 
 /// Clears away what no longer works: old sessions, links and attempts. Returns how many rows went.

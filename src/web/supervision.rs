@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::fault::Fault;
 use super::frame::Frame;
+use super::sent::Query;
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::clock::Time;

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 
@@ -11,6 +11,7 @@ use super::access::may_see;
 use super::fault::Fault;
 use super::frame::{Frame, Notice, said};
 use super::inbox::{Choice, choice};
+use super::sent::Query;
 use super::visitor::{FORM_BYTES_MAX, Visitor};
 use super::{Site, multipart, page, words};
 use crate::id::CaseId;

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::response::Response;
 
 use super::case::Piece;
 use super::fault::Fault;
 use super::frame::Frame;
+use super::sent::Query;
 use super::trial::{JUDGED, TRIED_ON, Tried, attempt};
 use super::visitor::Visitor;
 use super::{Site, page, words};
