@@ -27,7 +27,7 @@ const RANKS: [&[&str]; 18] = [
 ];
 
 /// Files of the rooms that may wait, ask or store: adapters. Every other file of a room is pure.
-const ADAPTERS: [&str; 23] = [
+const ADAPTERS: [&str; 27] = [
     "store.rs",
     "telegram.rs",
     "terminal.rs",
@@ -41,8 +41,12 @@ const ADAPTERS: [&str; 23] = [
     "hear.rs",
     "feed_source.rs",
     "bluesky_account.rs",
+    "bluesky_session.rs",
+    "mastodon_server.rs",
     "mastodon_source.rs",
+    "source/imap.rs",
     "source/mail.rs",
+    "source/oauth.rs",
     "external.rs",
     "acts.rs",
     "response/press.rs",
@@ -260,4 +264,41 @@ fn no_column_says_who_has_read() {
             assert!(!name.contains(word), "{name}");
         }
     }
+}
+
+/// REF-11: what reads a channel signs in there and asks; it has no word for writing, hiding or taking away.
+#[test]
+fn no_reader_writes_in_its_channel() {
+    let mut posts = Vec::new();
+    for (file, text) in all() {
+        if !file.starts_with("src/source/") && !file.starts_with("jobs/") {
+            continue;
+        }
+        let code = code(&text);
+        for word in [
+            "createRecord",
+            "putRecord",
+            "deleteRecord",
+            "applyWrites",
+            "uploadBlob",
+            "/favourite",
+            "/reblog",
+            "/block",
+            "/mute",
+            "Method::DELETE",
+            "Method::PUT",
+            "uid_store",
+            "uid_mv",
+            "expunge",
+            "Publisher",
+        ] {
+            assert!(!code.contains(word), "{file} says {word}");
+        }
+        let way = |line: &&str| ["How::Post", "How::Form", "Method::POST"].iter().any(|way| line.contains(way));
+        posts.extend(code.lines().filter(way).map(|line| format!("{file}: {}", line.trim())));
+    }
+    let files: Vec<&str> = posts.iter().filter_map(|post| post.split(':').next()).collect();
+    // A session is begun and renewed, and a secret is changed for a proof.
+    let signing_in = ["src/source/bluesky_session.rs", "src/source/bluesky_session.rs", "src/source/oauth.rs"];
+    assert_eq!(files, signing_in, "{posts:?}");
 }

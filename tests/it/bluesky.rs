@@ -41,10 +41,14 @@ pub struct Heard {
 
 impl Heard {
     pub async fn open(engine: Engine, hosts: &[String], now: Time) -> Self {
+        Self::open_as(engine, hosts, now, false).await
+    }
+
+    pub async fn open_as(engine: Engine, hosts: &[String], now: Time, compressed: bool) -> Self {
         let fallback: Vec<String> = hosts[1..].iter().map(|host| format!("'{host}'")).collect();
         let sources = format!(
             "[[source]]\nkey = 'strom'\nname = 'Bluesky'\nkind = 'bluesky'\naddress = '{}'\nfallback = [{}]\nlocal = true\n\
-             compressed = false\n[[account]]\nkey = 'vi'\nchannel = 'bluesky'\nhandle = 'ale.example'\nid = '{DID}'\n",
+             compressed = {compressed}\n[[account]]\nkey = 'vi'\nchannel = 'bluesky'\nhandle = 'ale.example'\nid = '{DID}'\n",
             hosts[0],
             fallback.join(", ")
         );
@@ -86,6 +90,8 @@ impl Heard {
 
     pub async fn end(self) {
         self.listener.abort();
+        let _ = self.listener.await;
+        self.stage.running.settle().await;
         self.stage.ends_whole().await;
     }
 }
@@ -102,11 +108,11 @@ fn listen(stage: &Stage) -> tokio::task::JoinHandle<()> {
 }
 
 /// The `n`-th of many posts that say nearly the same and are not the same.
-fn lamp(n: i8) -> String {
+pub fn lamp(n: i8) -> String {
     format!("Gatlampa nummer {n} vid torget i Älvängen är trasig, när lagar Ale kommun den?")
 }
 
-const KEPT: &str = "select count(*) from mentions";
+pub const KEPT: &str = "select count(*) from mentions";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_on_bluesky_is_heard_answered_there_and_taken_away() {
@@ -360,6 +366,103 @@ async fn case_20_a_comment_on_a_post_of_ours_that_is_thirty_days_old_is_found() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_slow_clock_dates_back_is_heard_all_the_same() {
+    let (stage, pds, _folder) = account(at(0, 8, 0)).await;
+    stage.until(at(0, 8, 0)).await;
+    let told = |rkey: &str, text: &str, written, seen| {
+        pds.tells("mention", &uri(EVA, rkey), &record(text, written), seen);
+    };
+    told("a", "Hej, när öppnar simhallen igen efter bytet av tak?", at(0, 8, 10), at(0, 8, 10));
+    pds.we_say("a", &record("God morgon från Ale.", at(0, 8, 10)), at(0, 8, 10));
+    stage.until(at(0, 8, 11)).await;
+    let count = async || {
+        (
+            stage.number("select count(*) from mentions where not own").await,
+            stage.number("select count(*) from mentions where own").await,
+        )
+    };
+    assert_eq!(count().await, (1, 1));
+    told("b", "Gungan i Surte är trasig, kan ni laga den?", at(0, 8, 2), at(0, 8, 12));
+    pds.we_say("b", &record("I dag är det öppet hus på biblioteket.", at(0, 8, 2)), at(0, 8, 12));
+    stage.until(at(0, 8, 20)).await;
+    assert_eq!(count().await, (2, 2));
+    assert_eq!(stage.facts(&["mention.kept"]).await, [4], "none twice");
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reading_that_breaks_off_goes_on_where_it_was_though_more_has_come() {
+    let (stage, pds, _folder) = account(at(0, 8, 0)).await;
+    let told = |name: &str, at: Time| pds.tells("mention", &uri(EVA, name), &record("hej", at), at);
+    told("m0", at(0, 7, 0));
+    let begun = reads(&stage, &Cursor::default()).await.unwrap();
+    for n in 1..=250_u64 {
+        told(&format!("m{n}"), at(0, 7, 0).plus(Duration::from_secs(n)));
+    }
+    // After the first page nothing more may be asked for two minutes.
+    let until = (stage.now().0 / 1_000 + 120).to_string();
+    let used_up = vec![("ratelimit-remaining", "0".to_owned()), ("ratelimit-reset", until)];
+    pds.goes_wrong("app.bsky.notification.listNotifications", &[Fault::With(used_up)]);
+    let own = pds.asked("app.bsky.feed.getAuthorFeed");
+    let first = reads(&stage, &begun.cursor).await.unwrap();
+    assert_eq!((first.posts.len(), first.wait), (100, Some(Duration::from_mins(2))));
+    assert_eq!(pds.asked("app.bsky.feed.getAuthorFeed"), own, "nor anything else");
+    stage.running.app.clock.set(at(0, 8, 3));
+    told("new", at(0, 8, 3));
+    let second = reads(&stage, &first.cursor).await.unwrap();
+    assert_eq!((second.posts.len(), second.wait), (151, None));
+    let mut names: Vec<&str> = first.posts.iter().chain(&second.posts).map(|post| post.native_id.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), 251, "each once");
+    assert_eq!(reads(&stage, &second.cursor).await.unwrap().posts.len(), 0);
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_place_that_the_server_no_longer_knows_is_found_again_from_the_top() {
+    let (stage, pds, _folder) = account(at(0, 8, 0)).await;
+    let method = "app.bsky.notification.listNotifications";
+    let told = |name: &str, at: Time| pds.tells("mention", &uri(EVA, name), &record("hej", at), at);
+    told("m0", at(0, 7, 0));
+    let begun = reads(&stage, &Cursor::default()).await.unwrap();
+    for n in 1..=150_u64 {
+        told(&format!("m{n}"), at(0, 7, 0).plus(Duration::from_secs(n)));
+    }
+    pds.goes_wrong(method, &[Fault::With(vec![]), Fault::Status(429, vec![])]);
+    let first = reads(&stage, &begun.cursor).await.unwrap();
+    assert_eq!((first.posts.len(), first.wait), (100, Some(Duration::ZERO)));
+    pds.goes_wrong(method, &[Fault::Status(400, vec![])]);
+    assert_eq!(reads(&stage, &first.cursor).await.unwrap().posts.len(), 50, "the rest");
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_is_asked_for_on_the_thirteenth_day_and_no_longer_on_the_fifteenth() {
+    let (stage, pds, _folder) = account(at(0, 8, 0)).await;
+    let question = uri(EVA, "q");
+    let asks = record("Hej, när öppnar simhallen igen efter bytet av tak?", at(0, 7, 50));
+    pds.tells("mention", &question, &asks, at(0, 7, 50));
+    stage.until(at(0, 8, 0)).await;
+    pds.we_say("a", &reply("Hej! Den öppnar på måndag.", &question, &question, at(0, 8, 5)), at(0, 8, 5));
+    pds.thread(&question, json!({ "post": view(&question, "eva.example", &asks, at(0, 7, 50)), "replies": [] }));
+    stage.until(at(0, 8, 10)).await;
+    stage.until(at(0, 8, 20)).await;
+    let asked = || pds.asked("app.bsky.feed.getPostThread");
+    let first_day = asked();
+    assert!(first_day > 0);
+    stage.until(at(13, 8, 0)).await;
+    let thirteenth = asked();
+    assert!(thirteenth > first_day);
+    stage.until(at(15, 8, 0)).await;
+    let read = pds.asked("app.bsky.notification.listNotifications");
+    stage.until(at(15, 9, 0)).await;
+    assert!(pds.asked("app.bsky.notification.listNotifications") > read, "the account is read as ever");
+    assert_eq!(asked(), thirteenth);
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_ends_is_renewed_and_one_that_is_withdrawn_in_mid_paging_loses_nothing() {
     let (stage, pds, _folder) = account(at(0, 8, 0)).await;
     let first = reads(&stage, &Cursor::default()).await.unwrap();
@@ -435,5 +538,54 @@ async fn an_account_is_tried_each_day_and_says_in_words_what_works() {
     assert_eq!(leaked, 0, "no secret in the database");
     drop(tx);
     pds.password_is_withdrawn(false);
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_server_asks_the_service_that_we_have_chosen() {
+    let fake = FakePds::default();
+    let address = serve(fake_bluesky::pds(fake.clone())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, PASSWORD).unwrap();
+    let service = "did:web:vy.example#bsky_appview";
+    let sources = format!(
+        "[[account]]\nkey = 'vi'\nchannel = 'bluesky'\nhandle = 'ale.example'\nid = '{DID}'\nserver = 'http://{address}'\n\
+         appview = '{service}'\nsecret_file = '{}'\n[[source]]\nkey = 'konto'\nname = 'Vårt konto'\nkind = 'bluesky'\n\
+         reads = 'account'\naccount = 'vi'\ninterval_minutes = 5\n",
+        secret.display()
+    );
+    let stage = Stage::open(Engine::Sqlite, &sources, at(0, 8, 0)).await;
+    stage.until(at(0, 8, 6)).await;
+    let through = |method: &str| fake.asked_through(method);
+    assert_eq!(through("app.bsky.notification.listNotifications").as_deref(), Some(service));
+    assert_eq!(through("com.atproto.server.createSession"), None, "signing in is our server's own matter");
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_keep_the_system_hear_two_weeks_before_a_secret_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "hemligheten").unwrap();
+    // A mailbox that nobody answers for: what is said of its secret needs no answer.
+    let sources = format!(
+        "[[source]]\nkey = \"brev\"\nname = \"Tipsbrevlådan\"\nkind = \"mail\"\naddress = \"imap://127.0.0.1:9\"\nlocal = true\n\
+         encrypted = false\nidle = false\nuser = \"tips\"\nsecret_file = \"{}\"\nexpires = 2026-12-09\n",
+        secret.display()
+    );
+    let stage = Stage::open(Engine::Sqlite, &sources, at(0, 9, 0)).await;
+    stage.keeper_has_a_chat().await;
+    stage.until(at(2, 9, 0)).await;
+    let ending = |stage: &Stage| stage.telegram.sent().iter().filter(|sent| sent.text.contains("går snart ut")).count();
+    assert_eq!(ending(&stage), 0, "there are more than two weeks left");
+    for day in 3..6 {
+        stage.until(at(day, 9, 0)).await;
+        stage.until(at(day, 10, 0)).await;
+    }
+    assert_eq!(ending(&stage), 1, "told once: {:?}", stage.telegram.sent());
+    let why =
+        "select count(*) from account_checks where account = 'brev' and state = 'ending' and why like '%9 december%'";
+    assert_eq!(stage.number(why).await, 1);
     stage.ends_whole().await;
 }

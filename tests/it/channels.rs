@@ -197,6 +197,56 @@ async fn an_answer_that_a_person_has_registered_stays_hers_and_gets_the_channels
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_citizen_writes_after_our_answer_has_a_promise_of_its_own() {
+    for engine in ENGINES {
+        let stage = Stage::open(engine, TORGET, at(0, 8, 0)).await;
+        let asked = Post { thread: Some("q".to_owned()), ..post("q", BROWN, at(0, 8, 0)) };
+        stage.hears("torget", &[asked], &[]).await;
+        stage.until(at(0, 9, 0)).await;
+        stage.hears("torget", &[ours("a", "q", ANSWER, at(0, 9, 0))], &[]).await;
+        assert_eq!(stage.case(1).await.state, "answered");
+        stage.until(at(2, 10, 0)).await;
+        let after = "select count(*) from reminders where case_id = 1 and stage <> 'notice'";
+        assert_eq!(stage.number(after).await, 0, "we spoke last: nobody is reminded");
+        let again = Post {
+            reply_to: Some("a".to_owned()),
+            thread: Some("q".to_owned()),
+            kind: Kind::Comment,
+            ..post("q2", "Vattnet är fortfarande brunt hos oss i Nol, när blir det bra?", at(2, 10, 0))
+        };
+        stage.hears("torget", &[again], &[]).await;
+        let row = stage.case(2).await;
+        assert_eq!((row.state.as_str(), row.first_answer_at), ("assigned", None));
+        assert!(row.due_at.unwrap() > at(2, 10, 0), "counted from what she wrote now");
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_workers_that_hear_one_thread_at_once_open_one_case() {
+    let stage = Stage::open(Engine::Postgres, TORGET, at(0, 8, 0)).await;
+    let app = &stage.running.app;
+    let mut first = app.db.write().await.unwrap();
+    first.one_at_a_time("open cases").await.unwrap();
+    let id: SourceId = stage.source("torget").await.id;
+    let asked = Post { thread: Some("q".to_owned()), ..post("q", BROWN, at(0, 8, 0)) };
+    let mut tx = app.db.write().await.unwrap();
+    let from = From { source: id, key: "torget", imported: false };
+    keep_posts::keep(app, &mut tx, from, &[asked], stage.now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let judged = "select count(*) from mentions where classification_id is not null";
+    while stage.number(judged).await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(stage.number("select count(*) from cases").await, 0, "another worker is opening cases");
+    first.commit().await.unwrap();
+    stage.running.settle().await;
+    assert_eq!(stage.number("select count(*) from cases").await, 1);
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_opinion_answered_in_the_channel_still_owes_what_came_of_it() {
     for engine in ENGINES {
         let stage = Stage::open(engine, TORGET, at(0, 8, 0)).await;
@@ -264,6 +314,22 @@ async fn an_edit_is_a_new_version_and_a_deletion_a_tombstone_and_both_stand_in_t
         assert_eq!(stage.number("select count(*) from mentions where deleted_at is not null and body <> ''").await, 1);
         assert_eq!(stage.facts(&["mention.edited", "mention.deleted"]).await, [1, 1]);
         assert_eq!(stage.number("select count(*) from cases").await, 1);
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_that_takes_our_name_away_is_still_a_version() {
+    for engine in ENGINES {
+        let stage = Stage::open(engine, TORGET, at(0, 8, 0)).await;
+        stage.hears("torget", &[post("q", BROWN, at(0, 8, 0))], &[]).await;
+        let edited = |id: &str, text: &str| Post { updated_at: Some(at(0, 8, 20)), ..post(id, text, at(0, 8, 0)) };
+        let elsewhere = "Säljer en kattunge, hämtas i Malmö.";
+        stage.hears("torget", &[edited("q", elsewhere), edited("x", elsewhere)], &[]).await;
+        assert_eq!(stage.number("select count(*) from mentions").await, 1, "what was never ours is not kept");
+        assert_eq!(stage.number("select count(*) from mentions where body like 'Säljer%' and version = 2").await, 1);
+        assert_eq!(stage.number("select count(*) from mention_versions where body like 'Brunt%'").await, 1);
+        assert_eq!(stage.facts(&["mention.kept", "mention.edited"]).await, [1, 1]);
         stage.ends_whole().await;
     }
 }

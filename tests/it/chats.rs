@@ -12,6 +12,7 @@ use lyhord::case::batch_store::{Assigned, NewCase};
 use lyhord::case::store::CaseRow;
 use lyhord::chat::bind::Code;
 use lyhord::chat::{Chat as _, SendError, Tried, outbox_store};
+use lyhord::classification::Urgency;
 use lyhord::clock::Time;
 use lyhord::id::CaseId;
 use lyhord::jobs::hear_staff::{self, Part};
@@ -31,13 +32,13 @@ use crate::fake_telegram::{self, FakeTelegram, Fault};
 use crate::harness::{Database, ENGINES, Engine, at, database, kept};
 use crate::running::{Running, config};
 
-const SIXTEN: &str = "sixten-prov";
+pub const SIXTEN: &str = "sixten-prov";
 const ADMIN: &str = "sten-systemsson";
 const BOT: &str = "123456:TEST-token-of-no-bot";
 
 /// The whole program with the chats of a test.
-struct Stage {
-    running: Running,
+pub struct Stage {
+    pub running: Running,
     /// Where services post to.
     hooks: String,
     _database: Database,
@@ -70,7 +71,7 @@ impl Stage {
         Self { running, hooks, _database: database, folder }
     }
 
-    fn app(&self) -> &Arc<App> {
+    pub fn app(&self) -> &Arc<App> {
         &self.running.app
     }
 
@@ -79,7 +80,7 @@ impl Stage {
     }
 
     /// Moves the told time to each moment at which the program wants to do something, and then to `now`.
-    async fn until(&self, now: Time) {
+    pub async fn until(&self, now: Time) {
         loop {
             let mut tx = self.app().db.read().await.unwrap();
             let next =
@@ -97,7 +98,7 @@ impl Stage {
         self.until(self.now().plus(Duration::from_mins(minutes))).await;
     }
 
-    async fn bind(&self, staff: &str, voice: &str, address: &str) {
+    pub async fn bind(&self, staff: &str, voice: &str, address: &str) {
         let mut tx = self.app().db.write().await.unwrap();
         chat::store::bind_voice(&mut tx, staff, voice, address, self.now()).await.unwrap();
         tx.commit().await.unwrap();
@@ -105,6 +106,11 @@ impl Stage {
 
     /// A case of Sixten's; he has not been told of it yet.
     async fn case(&self) -> CaseId {
+        self.case_of(Urgency::Normal, 30).await
+    }
+
+    /// The same, as urgent as this and due in so many hours.
+    pub async fn case_of(&self, urgency: Urgency, hours: u64) -> CaseId {
         let now = self.now();
         let mut tx = self.app().db.write().await.unwrap();
         let source = source::store::the_import(&mut tx, &Named::import(), now).await.unwrap();
@@ -131,7 +137,7 @@ impl Stage {
             topic: "va",
             intent: "felanmalan",
             sentiment: "neu",
-            urgency: "normal",
+            urgency: urgency.slug(),
             place: Some("Nol".to_owned()),
             protected: false,
             restricted: false,
@@ -148,8 +154,8 @@ impl Stage {
             because: "ämnet är vatten",
             calendar: "kontaktcenter",
             policy_version: "1",
-            due_at: now.plus(Duration::from_hours(30)),
-            resolve_by: now.plus(Duration::from_hours(60)),
+            due_at: now.plus(Duration::from_hours(hours)),
+            resolve_by: now.plus(Duration::from_hours(2 * hours)),
             due_because: "felanmälan",
             discovered_late: false,
             queued: false,
@@ -283,6 +289,14 @@ async fn telegram_commands_act_for_the_bound_person_only_and_once() {
     stage.hear_command(&telegram, 1000, "/franvaro 24/12-6/1").await;
     assert!(telegram.last_said(1000).contains("du är borta torsdag 24 december till onsdag 6 januari"));
     assert_eq!(stage.number("select count(*) from absences").await, 1);
+    let mut tx = stage.app().db.write().await.unwrap();
+    let today = (stage.now(), stage.now().plus(Duration::from_hours(8)));
+    lyhord::assignment::store::put_absence(&mut tx, SIXTEN, today.0, today.1, None).await.unwrap();
+    tx.commit().await.unwrap();
+    stage.hear_command(&telegram, 1000, "/franvaro slut").await;
+    assert!(telegram.last_said(1000).contains("Välkommen tillbaka"));
+    let ended = "select count(*) from absences where ended_at is not null";
+    assert_eq!(stage.number(ended).await, 1, "Christmas is still to come");
     stage.hear_command(&telegram, 1000, &format!("/ta {case}")).await;
     assert!(stage.is_taken(case).await);
     stage.hear_command(&telegram, 1000, &format!("/lamna {case} Ingen Sådan")).await;
@@ -788,22 +802,31 @@ async fn a_letter_s_link_takes_the_case_after_sign_in() {
 
 // ---- Voices that fall
 
+pub async fn with_telegram_and_email(engine: Engine) -> (FakeTelegram, FakeSmtp, Stage) {
+    let telegram = FakeTelegram::new(BOT);
+    let bot = serve(fake_telegram::app(telegram.clone())).await;
+    let relay = FakeSmtp::default();
+    let port = relay.serve().await;
+    let stage = Stage::open(engine, |folder, _| {
+        let token = hidden(folder, "telegram", BOT);
+        format!(
+            "[chat.telegram]\ntoken_file = \"{token}\"\napi_base = \"http://{bot}\"\ntimeout_s = 1\n\
+             [chat.email]\nhost = \"localhost\"\nport = {port}\nprotection = \"none\"\n\
+             from = \"Lyhörd <lyhord@ale.se>\"\ndomains = [\"ale.se\"]\n"
+        )
+    });
+    (telegram, relay, stage.await)
+}
+
+/// The letters to this address.
+fn letters_to(relay: &FakeSmtp, address: &str) -> Vec<String> {
+    relay.letters().into_iter().filter(|letter| letter.contains(&format!("To: {address}"))).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_voice_that_fails_for_good_falls_to_the_next_and_those_who_keep_the_system_hear_of_it() {
     for engine in ENGINES {
-        let telegram = FakeTelegram::new(BOT);
-        let bot = serve(fake_telegram::app(telegram.clone())).await;
-        let relay = FakeSmtp::default();
-        let port = relay.serve().await;
-        let stage = Stage::open(engine, |folder, _| {
-            let token = hidden(folder, "telegram", BOT);
-            format!(
-                "[chat.telegram]\ntoken_file = \"{token}\"\napi_base = \"http://{bot}\"\ntimeout_s = 1\n\
-                 [chat.email]\nhost = \"localhost\"\nport = {port}\nprotection = \"none\"\n\
-                 from = \"Lyhörd <lyhord@ale.se>\"\ndomains = [\"ale.se\"]\n"
-            )
-        })
-        .await;
+        let (telegram, relay, stage) = with_telegram_and_email(engine).await;
         stage.bind(SIXTEN, "telegram", "1000").await;
         stage.bind(SIXTEN, "email", "sixten@ale.se").await;
         stage.bind(ADMIN, "email", "sten@ale.se").await;
@@ -812,14 +835,10 @@ async fn a_voice_that_fails_for_good_falls_to_the_next_and_those_who_keep_the_sy
         let case = stage.case().await;
         stage.pass(2).await;
         assert_eq!(telegram.sent(), []);
-        let letters = relay.letters();
-        let to = |address: &str| {
-            letters.iter().filter(|letter| letter.contains(&format!("To: {address}"))).collect::<Vec<_>>()
-        };
-        let hers = to("sixten@ale.se");
+        let hers = letters_to(&relay, "sixten@ale.se");
         assert_eq!(hers.iter().filter(|letter| letter.contains(&format!("Ärende {case}"))).count(), 1, "said once");
         assert!(hers.iter().any(|letter| letter.contains("Du nås inte längre genom Telegram")), "{hers:?}");
-        let admins = to("sten@ale.se");
+        let admins = letters_to(&relay, "sten@ale.se");
         assert_eq!(admins.len(), 1);
         assert!(admins[0].contains("En kollega nås inte längre genom Telegram") && !admins[0].contains("Sixten"));
         assert_eq!(stage.number("select count(*) from reminders").await, 1, "the key is kept");
@@ -986,12 +1005,35 @@ async fn an_hour_without_the_mail_relay_loses_nothing_and_repeats_nothing() {
 async fn an_hour_gone_but_admin(stage: &Stage, said: impl Fn() -> usize, down: impl Fn(bool)) {
     down(true);
     stage.case().await;
-    stage.pass(60).await;
+    stage.pass(5).await;
+    stage.case().await;
+    stage.pass(55).await;
+    let now = stage.now();
+    let mut tx = stage.app().db.read().await.unwrap();
+    let waiting = outbox_store::waiting(&mut tx).await.unwrap();
+    assert_eq!((waiting.len(), waiting[0].0.as_str(), waiting[0].1), (1, "email", 2), "one to him, one to the admin");
+    let next = waiting[0].3;
+    assert!(next > now && next <= now.plus(Duration::from_mins(5)), "the next try is at {next}");
+    let ill = outbox_store::ill(&mut tx).await.unwrap();
+    assert!(ill[0].state == "silent" && ill[0].since <= at(0, 9, 1), "{ill:?}");
     assert_eq!(said(), 0);
+    drop(tx);
+    let tries = stage.number("select max(attempts) from messages where kind = 'reminder'").await;
+    assert!((10..=30).contains(&tries), "{tries} tries in an hour");
+    let sixten = stage.signed_in(SIXTEN).await;
+    let (_, page) = stage.get("/inkorg", &sixten.0).await;
+    assert!(page.contains("E-post svarar inte sedan"), "{page}");
+    let (_, page) = stage.get("/chattar", &stage.signed_in(ADMIN).await.0).await;
+    assert!(page.contains("Svarar inte") && page.contains("2 meddelanden sedan"), "{page}");
+
     down(false);
     stage.pass(6).await;
     assert_eq!(said(), 1);
     assert_eq!(stage.number("select count(*) from messages where kind = 'notice'").await, 1, "one word to the admin");
+    assert_eq!(stage.number("select count(*) from journal where kind = 'reminder.said'").await, 2, "both cases");
+    let mut tx = stage.app().db.read().await.unwrap();
+    assert_eq!(outbox_store::ill(&mut tx).await.unwrap(), []);
+    assert_eq!(outbox_store::waiting(&mut tx).await.unwrap(), []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -1027,6 +1069,265 @@ async fn a_later_reminder_takes_the_buttons_from_the_earlier_one() {
         let text = message.body["text"].as_str().unwrap();
         assert!(text.contains(&format!("Ärende {case}: se den nyare påminnelsen.")), "{text}");
     }
+}
+
+// ---- Nobody is told outside her hours
+
+/// Telegram is gone from twenty past four to twenty to twelve; a case comes when it has just gone.
+async fn an_evening_gone(telegram: &FakeTelegram, stage: &Stage, day: i8, urgency: Urgency, hours: u64) -> CaseId {
+    stage.bind(SIXTEN, "telegram", "1000").await;
+    telegram.start(1000);
+    stage.until(at(day, 16, 20)).await;
+    telegram.down(true);
+    let case = stage.case_of(urgency, hours).await;
+    stage.until(at(day, 23, 40)).await;
+    assert_eq!(telegram.sent(), []);
+    telegram.down(false);
+    stage.until(at(day, 23, 50)).await;
+    case
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_outage_has_held_up_till_late_is_told_the_next_morning_as_it_is_by_then() {
+    for engine in ENGINES {
+        let (telegram, stage) = with_telegram(engine).await;
+        let case = an_evening_gone(&telegram, &stage, 0, Urgency::Normal, 30).await;
+        assert_eq!(telegram.sent(), [], "nobody is told at midnight");
+        let (waits, browser) =
+            ("påminnelsen till Sixten Prov väntar till i morgon 08.00", stage.signed_in(SIXTEN).await.0);
+        for path in ["/inkorg", &format!("/arende/{case}")] {
+            let (_, page) = stage.get(path, &browser).await;
+            assert!(page.contains(waits), "{path}: {page}");
+        }
+        stage.until(at(1, 7, 59)).await;
+        assert_eq!(telegram.sent(), []);
+        stage.until(at(1, 8, 30)).await;
+        let sent = telegram.sent();
+        assert_eq!(sent.len(), 1, "once");
+        assert!(sent[0].text.contains("Tidigast förfaller kl. 22.20."), "today by then: {}", sent[0].text);
+        assert_eq!(stage.number("select count(*) from journal where kind = 'reminder.said'").await, 1);
+        let (_, page) = stage.get("/inkorg", &stage.signed_in(SIXTEN).await.0).await;
+        assert!(!page.contains("Tyst: påminnelsen till"), "{page}");
+        telegram.press(1000, 1000, sent[0].message_id, "Jag tar det").unwrap();
+        stage.hear(Part::TelegramPoll, true).await;
+        assert!(stage.is_taken(case).await, "the buttons are those of the morning");
+        stage.pass(2).await;
+        stage.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_outage_has_held_up_on_a_friday_night_is_told_on_monday_morning() {
+    for engine in ENGINES {
+        let (telegram, stage) = with_telegram(engine).await;
+        an_evening_gone(&telegram, &stage, 4, Urgency::Normal, 102).await;
+        let (_, page) = stage.get("/inkorg", &stage.signed_in(SIXTEN).await.0).await;
+        assert!(page.contains("påminnelsen till Sixten Prov väntar till måndag 08.00"), "{page}");
+        stage.until(at(7, 7, 59)).await;
+        assert_eq!(telegram.sent(), [], "nobody is told at midnight, nor on a Saturday");
+        stage.until(at(7, 8, 30)).await;
+        assert_eq!(telegram.sent().len(), 1, "once");
+        stage.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn danger_that_an_outage_has_held_up_is_told_the_moment_it_is_over() {
+    for engine in ENGINES {
+        let (telegram, stage) = with_telegram(engine).await;
+        an_evening_gone(&telegram, &stage, 0, Urgency::Acute, 30).await;
+        assert_eq!(telegram.sent().len(), 1, "ten to twelve at night");
+        stage.until(at(1, 8, 30)).await;
+        assert_eq!(telegram.sent().len(), 1, "and not again");
+        stage.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_process_held_is_not_told_at_night() {
+    for engine in ENGINES {
+        let (telegram, stage) = with_telegram(engine).await;
+        stage.bind(SIXTEN, "telegram", "1000").await;
+        telegram.start(1000);
+        stage.until(at(0, 16, 20)).await;
+        telegram.down(true);
+        stage.case().await;
+        stage.until(at(0, 16, 25)).await;
+        telegram.down(false);
+        let mut tx = stage.app().db.write().await.unwrap();
+        let taken = chat::store::claim(&mut tx, at(0, 16, 35), at(0, 22, 0), 9).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(taken.len(), 1);
+        stage.until(at(0, 23, 0)).await;
+        assert_eq!(telegram.sent(), []);
+        let tried = stage.number("select attempts from messages").await;
+        assert_eq!(tried, taken[0].attempts, "what the dead one may have said counts, and nothing was tried since");
+        stage.until(at(1, 8, 1)).await;
+        assert_eq!(telegram.sent().len(), 1);
+        stage.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_who_is_back_before_her_time_is_told_at_once() {
+    let (telegram, stage) = with_telegram(Engine::Sqlite).await;
+    an_evening_gone(&telegram, &stage, 0, Urgency::Normal, 30).await;
+    let mut tx = stage.app().db.write().await.unwrap();
+    on!(tx, c => sqlx::query("update messages set next_attempt_at = $1, held_until = $1")
+        .bind(at(3, 8, 0)).execute(c).await.map(|_| ()))
+    .unwrap();
+    tx.commit().await.unwrap();
+    stage.until(at(1, 8, 2)).await;
+    assert_eq!(telegram.sent().len(), 1, "what stood in the way is gone");
+    stage.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_keep_the_system_hear_of_an_outage_when_they_are_at_work() {
+    for engine in ENGINES {
+        let (telegram, relay, stage) = with_telegram_and_email(engine).await;
+        stage.bind(ADMIN, "email", "sten@ale.se").await;
+        an_evening_gone(&telegram, &stage, 0, Urgency::Acute, 30).await;
+        assert_eq!(telegram.sent().len(), 1);
+        assert_eq!(letters_to(&relay, "sten@ale.se"), [""; 0], "an outage is not danger");
+        stage.until(at(1, 8, 1)).await;
+        let letters = letters_to(&relay, "sten@ale.se");
+        assert_eq!(letters.len(), 1, "{letters:?}");
+        assert!(letters[0].contains("Telegram har inte svarat på en halvtimme"), "{letters:?}");
+        stage.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn danger_goes_by_the_next_voice_at_night_and_the_word_about_the_voice_waits_for_the_morning() {
+    for engine in ENGINES {
+        let (telegram, relay, stage) = with_telegram_and_email(engine).await;
+        stage.bind(SIXTEN, "telegram", "1000").await;
+        stage.bind(SIXTEN, "email", "sixten@ale.se").await;
+        stage.bind(ADMIN, "email", "sten@ale.se").await;
+        telegram.start(1000);
+        telegram.fault(1000, Fault::Blocked);
+        stage.until(at(0, 20, 0)).await;
+        let case = stage.case_of(Urgency::Acute, 30).await;
+        stage.pass(5).await;
+        let hers = letters_to(&relay, "sixten@ale.se");
+        assert_eq!(hers.len(), 1, "{hers:?}");
+        assert!(hers[0].contains(&format!("Ärende {case}")) && hers[0].contains("Akut, bryter tystnaden"), "{hers:?}");
+        assert_eq!(letters_to(&relay, "sten@ale.se"), [""; 0]);
+        stage.until(at(1, 8, 1)).await;
+        let hers = letters_to(&relay, "sixten@ale.se");
+        assert!(hers.len() == 2 && hers[1].contains("Du nås inte längre genom Telegram"), "{hers:?}");
+        let admins = letters_to(&relay, "sten@ale.se");
+        assert!(admins.len() == 1 && admins[0].contains("En kollega nås inte längre genom Telegram"), "{admins:?}");
+        stage.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn danger_at_night_says_that_it_breaks_the_silence_where_so_much_may_be_said() {
+    let (matrix, stage) = with_matrix(Engine::Sqlite).await;
+    stage.bind(SIXTEN, "matrix", KARIN_MX).await;
+    stage.until(at(0, 20, 0)).await;
+    stage.case_of(Urgency::Acute, 30).await;
+    stage.pass(1).await;
+    let (_, content) = matrix.said(&matrix.direct_room(KARIN_MX).unwrap()).remove(0);
+    let body = content["body"].as_str().unwrap();
+    assert!(body.contains("Akut, bryter tystnaden"), "{body}");
+
+    let (slack, stage) = with_slack(Engine::Sqlite).await;
+    stage.bind(SIXTEN, "slack", SLACK_USER).await;
+    stage.until(at(0, 20, 0)).await;
+    stage.case_of(Urgency::Acute, 30).await;
+    stage.pass(1).await;
+    let text = slack.posted()[0].body["text"].as_str().unwrap().to_owned();
+    assert!(text.contains("Felanmälan") && !text.contains("Akut"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_that_she_asks_for_at_night_comes_at_once() {
+    let (relay, stage) = with_email(Engine::Sqlite, "").await;
+    stage.until(at(0, 23, 0)).await;
+    let sixten = stage.signed_in(SIXTEN).await;
+    let address = [("rost", "email"), ("adress", "sixten@ale.se")];
+    assert_eq!(stage.post("/min-profil/adress", &sixten, &address).await.0, StatusCode::OK);
+    stage.pass(1).await;
+    assert_eq!(letters_to(&relay, "sixten@ale.se").len(), 1);
+    stage.running.stop().await;
+}
+
+// ---- One whom no voice reaches
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_whom_no_voice_reaches_is_shown_and_is_told_what_still_stands_when_she_has_chosen_one() {
+    for engine in ENGINES {
+        let (telegram, stage) = with_telegram(engine).await;
+        stage.bind(ADMIN, "telegram", "1009").await;
+        for chat in [1000, 1009] {
+            telegram.start(chat);
+        }
+        let to = |chat: i64| -> Vec<String> {
+            telegram.sent().into_iter().filter(|sent| sent.chat_id == chat).map(|sent| sent.text).collect()
+        };
+        stage.case().await;
+        stage.pass(5).await;
+        assert_eq!(to(1009).len(), 1);
+        assert!(to(1009)[0].contains("En kollega har ingen chatt eller e-post som fungerar."), "{:?}", to(1009));
+        let taken = stage.case().await;
+        stage.pass(5).await;
+        assert_eq!(to(1009).len(), 1, "once");
+        let (sixten, admin) = (stage.signed_in(SIXTEN).await.0, stage.signed_in(ADMIN).await.0);
+        let (_, page) = stage.get("/inkorg", &sixten).await;
+        assert!(
+            page.contains("Ingen väg till Sixten Prov: ingen chatt eller e-post som fungerar är vald")
+                && !page.contains("Påmint"),
+            "{page}"
+        );
+        let (_, page) = stage.get("/chattar", &admin).await;
+        assert!(
+            page.contains("Sixten Prov") && page.contains("Påminnelser om 2 ärenden står bara i inkorgen."),
+            "{page}"
+        );
+        assert_eq!(stage.number("select count(*) from journal where kind = 'reminder.said'").await, 0);
+
+        // He takes one of them on the page, and then chooses a chat.
+        let mut tx = stage.app().db.write().await.unwrap();
+        lyhord::response::acts::take(&mut tx, SIXTEN, taken, None, stage.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        stage.bind(SIXTEN, "telegram", "1000").await;
+        stage.pass(2).await;
+        assert_eq!(to(1000).len(), 1, "{:?}", to(1000));
+        assert!(to(1000)[0].contains("Du har 1 ärende att hantera"), "what is over is not told: {:?}", to(1000));
+        let (_, page) = stage.get("/inkorg", &sixten).await;
+        assert!(!page.contains("Ingen väg"), "{page}");
+        let (_, page) = stage.get("/chattar", &admin).await;
+        assert!(page.contains("Alla som har kopplat en chatt nås genom den."), "{page}");
+        stage.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_ladder_climbs_past_one_whom_no_voice_reaches() {
+    let (telegram, stage) = with_telegram(Engine::Sqlite).await;
+    stage.bind("rut-exempelgren", "telegram", "1003").await;
+    telegram.start(1003);
+    stage.case().await;
+    stage.until(at(2, 10, 29)).await;
+    assert_eq!(telegram.sent(), []);
+    stage.until(at(2, 11, 0)).await;
+    assert_eq!(telegram.sent().iter().map(|sent| sent.chat_id).collect::<Vec<_>>(), [1003], "the manager");
+    stage.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_chat_is_on_the_inbox_is_how_everybody_is_told() {
+    let stage = Stage::open(Engine::Sqlite, |_, _| String::new()).await;
+    stage.case().await;
+    stage.pass(5).await;
+    assert_eq!(stage.number("select count(*) from reminders where message_id = 0 and unreached_at is null").await, 1);
+    assert_eq!(stage.number("select count(*) from messages").await, 0, "nobody is nagged");
+    let (_, page) = stage.get("/inkorg", &stage.signed_in(SIXTEN).await.0).await;
+    assert!(!page.contains("Ingen väg"), "{page}");
+    stage.running.stop().await;
 }
 
 // ---- Min profil

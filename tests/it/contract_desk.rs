@@ -1,12 +1,16 @@
 //! The store functions of coordination on both databases: the same facts in, the same facts out.
 
+use lyhord::assignment::Lane;
 use lyhord::assignment::desk_store::{self, FeedRow, NewOffer};
 use lyhord::assignment::store as absence_store;
-use lyhord::case::batch_store::{Assigned, Standing};
+use lyhord::case::batch_store::{Arrival, Assigned};
 use lyhord::case::promise_store::{self, Begun, Shown, Terms};
 use lyhord::case::queue_store::{self, Given};
-use lyhord::case::{self, Actor, Happening, PromiseEvent, PromiseKind};
+use lyhord::case::{self, Happening, PromiseEvent, PromiseKind};
+use lyhord::chat::{self, outbox_store};
+use lyhord::db::Tx;
 use lyhord::id::{CaseId, MentionId};
+use lyhord::on;
 use lyhord::reminder;
 use lyhord::reminder::digest_store;
 use lyhord::reminder::store::NewReminder;
@@ -35,8 +39,7 @@ async fn what_happened_to_a_promise_is_read_back_as_it_was_written() {
             Happening::Pause { left_ms: 7 },
             Happening::Resume { due_at: later(70) },
             Happening::Breach,
-            Happening::Fulfil { by: Actor::Machine },
-            Happening::Fulfil { by: Actor::Person },
+            Happening::Fulfil,
             Happening::Withdraw,
             Happening::Activate { due_at: later(80) },
         ] {
@@ -48,7 +51,7 @@ async fn what_happened_to_a_promise_is_read_back_as_it_was_written() {
         let rows = promise_store::events(&mut tx, id).await.unwrap();
         assert_eq!(
             (rows.len(), rows[0].calendar.as_deref(), rows[0].from_arrival_at),
-            (10, Some("kontor@1"), Some(NOW))
+            (9, Some("kontor@1"), Some(NOW))
         );
         let shown =
             Shown { due_at: Some(later(5)), resolve_by: None, started_at: Some(later(2)), look_at: Some(later(6)) };
@@ -64,7 +67,7 @@ async fn what_happened_to_a_promise_is_read_back_as_it_was_written() {
         promise_store::set_waiting(&mut tx, id, Some(NOW), Some(later(9))).await.unwrap();
         promise_store::set_deadline(&mut tx, id, later(3)).await.unwrap();
         promise_store::set_ladder(&mut tx, &[id], "abc").await.unwrap();
-        let standing = Standing { id: MentionId(99), channel: "rss", thread: Some("t1"), cluster_id: MentionId(99) };
+        let standing = Arrival { id: MentionId(99), channel: "rss", thread: Some("t1"), cluster_id: MentionId(99) };
         assert_eq!(case::batch_store::near(&mut tx, &[standing]).await.unwrap()[0].waiting, Some(id));
         let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
         assert_eq!(
@@ -111,6 +114,7 @@ async fn a_queue_is_kept_in_the_order_of_what_is_due() {
         assert!(!queue_store::give(&mut tx, &given, later(2)).await.unwrap(), "somebody was first");
         assert_eq!(queue_store::held_by(&mut tx, "bo", CaseId(0), 9).await.unwrap(), [soon]);
         assert_eq!(queue_store::held_by(&mut tx, "bo", soon, 9).await.unwrap(), []);
+        assert_eq!(queue_store::holders(&mut tx).await.unwrap(), ["bo", "karin"], "each once");
         let waiting = queue_store::waiting_by_unit(&mut tx, later(70)).await.unwrap();
         assert_eq!(waiting, [("va".to_owned(), 2, 1, 0)]);
         queue_store::set_threat(&mut tx, soon, "hot", false).await.unwrap();
@@ -125,6 +129,60 @@ async fn a_queue_is_kept_in_the_order_of_what_is_due() {
         queue_store::set_threat(&mut tx, soon, "ej-hot", true).await.unwrap();
         assert_eq!(queue_store::threats(&mut tx, 9).await.unwrap(), []);
         assert_eq!(case::store::find(&mut tx, soon).await.unwrap().unwrap().lane.as_deref(), Some("vanlig"));
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn danger_and_what_the_law_hurries_stand_first_in_a_queue() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let mut ids = Vec::new();
+        for (lane, due) in [(Lane::Ordinary, 10), (Lane::Document, 90), (Lane::Threat, 99), (Lane::Rumour, 20)] {
+            let id = an_assigned_case(&mut tx, lane.slug(), "brunt vatten", later(due)).await;
+            let queued = Assigned { lane: Some(lane.slug()), queued: true, ..assigned(id, later(due)) };
+            case::batch_store::assign(&mut tx, &[queued], NOW).await.unwrap();
+            ids.push(id);
+        }
+        let [ordinary, document, threat, rumour] = ids[..] else { panic!("four cases") };
+        let order = queue_store::queued(&mut tx, "va", 9).await.unwrap();
+        assert_eq!(order, [threat, document, ordinary, rumour]);
+        make_acute(&mut tx, rumour).await;
+        let order = queue_store::queued(&mut tx, "va", 9).await.unwrap();
+        assert_eq!(order, [rumour, threat, document, ordinary]);
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+async fn make_acute(tx: &mut Tx, id: CaseId) {
+    on!(tx, c => sqlx::query("update cases set urgency = 'akut' where id = $1").bind(id).execute(c).await.map(|_| ()))
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_acute_case_joins_its_own_message_and_no_ordinary_case_joins_that() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let ordinary = an_assigned_case(&mut tx, "1", "brunt vatten", later(60)).await;
+        let danger = an_assigned_case(&mut tx, "2", "trasig lampa", later(60)).await;
+        make_acute(&mut tx, danger).await;
+        assert_eq!(case::list_store::acute(&mut tx, &[ordinary, danger]).await.unwrap(), [danger].into());
+        let said = [a_reminder(ordinary, "karin"), a_reminder(danger, "karin")];
+        reminder::store::put(&mut tx, &said, NOW).await.unwrap();
+        let unwritten = chat::store::unwritten(&mut tx, 9).await.unwrap();
+        let reminder_of = |case| unwritten.iter().find(|row| row.1 == case).unwrap().0;
+        let own = chat::store::put_message(&mut tx, "karin", "telegram", "42", "{}", NOW, NOW).await.unwrap();
+        chat::store::carry(&mut tx, &[reminder_of(danger)], own).await.unwrap();
+        assert_eq!(outbox_store::joinable(&mut tx, "karin", None).await.unwrap(), None);
+        let usual = chat::store::put_message(&mut tx, "karin", "telegram", "42", "{}", NOW, NOW).await.unwrap();
+        chat::store::carry(&mut tx, &[reminder_of(ordinary)], usual).await.unwrap();
+        for (alone, joined) in [(None, Some(usual)), (Some(danger), Some(own)), (Some(CaseId(99)), None)] {
+            let found = outbox_store::joinable(&mut tx, "karin", alone).await.unwrap();
+            assert_eq!(found.map(|message| message.id), joined, "{alone:?}");
+        }
+        assert_eq!(outbox_store::joinable(&mut tx, "bo", None).await.unwrap(), None);
         tx.commit().await.unwrap();
     })
     .await;
@@ -220,6 +278,34 @@ async fn a_silence_is_lifted_once_and_what_breaks_it_is_noted() {
         assert_eq!(reminder::store::crisis(&mut tx, later(60)).await.unwrap(), None);
         assert_eq!(reminder::store::lift(&mut tx, crisis, later(2)).await.unwrap().unwrap().scope, "crisis");
         assert_eq!(reminder::store::lift(&mut tx, crisis, later(3)).await.unwrap(), None);
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_snooze_of_a_case_is_told_whether_it_is_over_or_not_unless_it_was_lifted() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let id = an_assigned_case(&mut tx, "1", "brunt vatten", later(90)).await;
+        let other = an_assigned_case(&mut tx, "2", "trasig lampa", later(90)).await;
+        let subject = id.0.to_string();
+        assert_eq!(reminder::store::snoozes(&mut tx, &[id, other]).await.unwrap(), []);
+        let mut numbers = Vec::new();
+        for (scope, from, until) in [("case", 0, 60), ("case", 10, 20), ("unit", 10, 90)] {
+            let (from, until) = (later(from), later(until));
+            let put = reminder::store::put_silence(&mut tx, scope, &subject, from, until, "senare", "karin").await;
+            numbers.push(put.unwrap());
+        }
+        let told = reminder::store::snoozes(&mut tx, &[other, id]).await.unwrap();
+        let told: Vec<_> = told.iter().map(|row| (row.id, row.subject.clone(), row.ends_at)).collect();
+        assert_eq!(told, [(numbers[1], subject, later(20))], "the later one, though it ends first");
+        assert_eq!(reminder::store::snoozes(&mut tx, &[other]).await.unwrap(), []);
+        reminder::store::lift(&mut tx, numbers[1], later(15)).await.unwrap().unwrap();
+        let told = reminder::store::snoozes(&mut tx, &[id]).await.unwrap();
+        assert_eq!(told.iter().map(|row| row.id).collect::<Vec<_>>(), [numbers[0]]);
+        reminder::store::lift(&mut tx, numbers[0], later(16)).await.unwrap().unwrap();
+        assert_eq!(reminder::store::snoozes(&mut tx, &[id]).await.unwrap(), []);
         tx.commit().await.unwrap();
     })
     .await;

@@ -1,11 +1,14 @@
 //! Every store function about what is handed in, on both databases.
 
+use lyhord::chat::undelivered_store::{self, Undelivered};
 use lyhord::chat::{self, outbox_store};
+use lyhord::on;
+use lyhord::reminder;
 use lyhord::source::channel_store::Heard;
 use lyhord::source::hand_store::{self, NewDelivery};
 use lyhord::source::store::by_key;
 
-use crate::contract::{NOW, a_source, later, writing};
+use crate::contract::{NOW, a_reminder, a_source, an_assigned_case, later, writing};
 use crate::harness::on_both;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,6 +86,81 @@ async fn a_notice_that_can_wait_is_not_sent_before_its_time() {
         );
         assert!(chat::store::claim(&mut tx, later(599), later(700), 9).await.unwrap().is_empty());
         assert_eq!(chat::store::claim(&mut tx, later(600), later(700), 9).await.unwrap().len(), 1);
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_somebody_s_hours_is_found_and_let_go_once() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let case = an_assigned_case(&mut tx, "1", "brunt vatten", later(3600)).await;
+        reminder::store::put(&mut tx, &[a_reminder(case, "karin")], NOW).await.unwrap();
+        assert_eq!(undelivered_store::first_unwritten(&mut tx).await.unwrap(), Some(NOW));
+        let reminder = chat::store::unwritten(&mut tx, 9).await.unwrap()[0].0;
+        let message = chat::store::put_message(&mut tx, "karin", "telegram", "42", "{}", NOW, NOW).await.unwrap();
+        chat::store::carry(&mut tx, &[reminder], message).await.unwrap();
+        assert_eq!(undelivered_store::first_unwritten(&mut tx).await.unwrap(), None);
+        assert_eq!(undelivered_store::standing(&mut tx, message).await.unwrap(), [(case, Some(later(3600)))]);
+
+        let to = ("karin", "telegram", "42");
+        let told = outbox_store::put_notice_at(&mut tx, to, "konto", Some("k"), NOW, NOW).await.unwrap().unwrap();
+        let asked = outbox_store::put_notice(&mut tx, to, "prov", None, NOW).await.unwrap().unwrap();
+        assert_eq!(undelivered_store::any_hour(&mut tx, &[message, told, asked]).await.unwrap(), [asked]);
+        assert_eq!(chat::store::claim(&mut tx, NOW, later(90), 9).await.unwrap().len(), 3);
+        undelivered_store::hold(&mut tx, message, later(600)).await.unwrap();
+        let held = undelivered_store::held(&mut tx, 9).await.unwrap();
+        assert_eq!(held, [(message, "karin".to_owned(), later(600))]);
+        let waits = |held_until| Undelivered { case_id: case, recipient: "karin".to_owned(), held_until };
+        let seen = undelivered_store::undelivered(&mut tx, &[case], NOW).await.unwrap();
+        assert_eq!(seen, [waits(Some(later(600)))]);
+        assert_eq!(undelivered_store::undelivered(&mut tx, &[case], later(600)).await.unwrap(), []);
+        assert_eq!(chat::store::claim(&mut tx, later(1), later(80), 9).await.unwrap(), [], "its hour has not come");
+        let released = undelivered_store::release(&mut tx, message, later(5)).await.unwrap();
+        assert_eq!(released.map(|row| (row.id, row.attempts)), Some((message, 1)));
+        assert_eq!(undelivered_store::release(&mut tx, message, later(6)).await.unwrap(), None, "once");
+        assert_eq!(undelivered_store::held(&mut tx, 9).await.unwrap(), []);
+        undelivered_store::hold(&mut tx, message, later(600)).await.unwrap();
+        chat::store::put_off(&mut tx, message, later(700), "nere").await.unwrap();
+        assert_eq!(undelivered_store::held(&mut tx, 9).await.unwrap(), [], "it waits for the service now");
+
+        on!(tx, c => sqlx::query("update cases set urgency = 'akut'").execute(c).await.map(|_| ())).unwrap();
+        assert_eq!(undelivered_store::any_hour(&mut tx, &[message, told]).await.unwrap(), [message]);
+        tx.commit().await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_no_way_to_somebody_is_freed_when_it_still_stands() {
+    on_both(|_, db| async move {
+        let mut tx = writing(&db).await;
+        let case = an_assigned_case(&mut tx, "1", "brunt vatten", later(3600)).await;
+        reminder::store::put(&mut tx, &[a_reminder(case, "karin")], NOW).await.unwrap();
+        let reminder = chat::store::unwritten(&mut tx, 9).await.unwrap()[0].0;
+        undelivered_store::unreach(&mut tx, &[reminder], later(7)).await.unwrap();
+        assert_eq!(undelivered_store::first_unwritten(&mut tx).await.unwrap(), None);
+        assert_eq!(undelivered_store::unreached(&mut tx).await.unwrap(), [("karin".to_owned(), 1, later(7))]);
+        assert_eq!(undelivered_store::unreached_since(&mut tx, "karin").await.unwrap(), Some(later(7)));
+        assert_eq!(undelivered_store::unreached_since(&mut tx, "johan").await.unwrap(), None);
+        let nowhere = Undelivered { case_id: case, recipient: "karin".to_owned(), held_until: None };
+        assert_eq!(undelivered_store::undelivered(&mut tx, &[case], NOW).await.unwrap(), [nowhere]);
+
+        undelivered_store::free(&mut tx, "johan").await.unwrap();
+        assert_eq!(undelivered_store::unreached(&mut tx).await.unwrap().len(), 1, "another's");
+        undelivered_store::free(&mut tx, "karin").await.unwrap();
+        assert_eq!(undelivered_store::unreached(&mut tx).await.unwrap(), []);
+        assert_eq!(chat::store::unwritten(&mut tx, 9).await.unwrap().len(), 1);
+
+        undelivered_store::unreach(&mut tx, &[reminder], later(8)).await.unwrap();
+        on!(tx, c => sqlx::query("update cases set acknowledged_at = $1").bind(later(9)).execute(c).await.map(|_| ()))
+            .unwrap();
+        assert_eq!(undelivered_store::unreached(&mut tx).await.unwrap(), [], "somebody has said that she has it");
+        assert_eq!(undelivered_store::undelivered(&mut tx, &[case], NOW).await.unwrap(), []);
+        undelivered_store::free(&mut tx, "karin").await.unwrap();
+        assert_eq!(undelivered_store::unreached_since(&mut tx, "karin").await.unwrap(), None);
+        assert_eq!(chat::store::unwritten(&mut tx, 9).await.unwrap(), [], "what is over is never told");
         tx.commit().await.unwrap();
     })
     .await;

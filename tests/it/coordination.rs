@@ -10,7 +10,7 @@
 //! | 4 | four hours at four o'clock | `four_hours_at_four_o_clock_end_at_noon_the_next_working_day` |
 //! | 5 | a message at lunch | `a_message_in_the_lunch_break_counts_from_its_end` |
 //! | 6 | reopened, ten minutes | `a_reply_ten_minutes_after_reopening_took_ten_minutes` |
-//! | 7 | a machine answered | `a_machines_answer_keeps_no_promise` |
+//! | 7 | a machine answered | `an_automatic_reply_in_the_thread_of_a_case_keeps_no_promise` |
 //! | 8 | who answered gets the credit | `credit_goes_to_who_answered_and_not_to_whose_it_was` |
 //! | 9 | we spoke last | `an_answer_by_us_stops_it_and_a_note_from_the_citizen_begins_it_anew` |
 //! | 10 | a reminder at midnight | `nobody_is_told_at_midnight_or_on_a_weekend` |
@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use lyhord::app::App;
 use lyhord::assignment::handover::{Receiver, Reply};
-use lyhord::case::Threat;
+use lyhord::case::{DismissReason, Threat};
 use lyhord::clock::{Clock, Time};
 use lyhord::id::CaseId;
 use lyhord::reminder::{Ladder, Ladders, digest_store};
@@ -136,8 +136,8 @@ async fn a_wait_that_has_lasted_as_long_as_was_said_ends_by_itself() {
     .await;
     insta::assert_snapshot!(told, @r"
     Thu 26/11 10:00 1 runs again: waited-enough
-    Thu 26/11 10:00 1 said to sixten-prov in terminal: due-soon
-    Thu 26/11 10:42 1 said to sixten-prov in terminal: due-close
+    Thu 26/11 13:15 1 said to sixten-prov in terminal: due-soon
+    Thu 26/11 15:48 1 said to sixten-prov in terminal: due-close
     Fri 27/11 09:00 1 said to sixten-prov in terminal: due
     Fri 27/11 09:00 1 broken: first-response
     Fri 27/11 11:00 1 said to hilda-pahittfors in terminal: deputy
@@ -395,48 +395,165 @@ async fn an_offer_that_nobody_answers_ends_and_its_owner_is_told() {
     ");
 }
 
-/// The members of VA with room for one case each.
-fn small_desks(config: &mut lyhord::config::Config) {
-    let organisation = Arc::make_mut(&mut config.organisation);
-    for staff in organisation.staff.iter_mut().filter(|staff| staff.unit == "va") {
-        staff.capacity = 1;
+/// Three at the desks of VA, with room for three cases each.
+fn three_desks_of_three(config: &mut lyhord::config::Config) {
+    for staff in &mut Arc::make_mut(&mut config.organisation).staff {
+        if staff.key == "liv-mallfors" {
+            "va".clone_into(&mut staff.unit);
+        }
+        if staff.unit == "va" {
+            staff.capacity = 3;
+        }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_waiting_one_is_given_before_a_fifth_when_somebody_has_room() {
     on_both(async |engine| {
-        let mut desk = Desk::open(engine, at(0, 9, 0), small_desks).await;
-        let mut ids = Vec::new();
-        for _ in 0..3 {
-            ids.push(desk.opens(Matter { intent: "klagomal", ..Matter::default() }).await);
+        let mut desk = Desk::open(engine, at(0, 9, 0), three_desks_of_three).await;
+        let comes = async |desk: &mut Desk, urgency| {
             desk.until(desk.now().plus(Duration::from_mins(1))).await;
+            desk.opens(Matter { intent: "klagomal", urgency, ..Matter::default() }).await
+        };
+        let (mut ids, mut owners) = (Vec::new(), Vec::new());
+        for _ in 0..9 {
+            let id = comes(&mut desk, "normal").await;
+            let row = desk.row(id).await;
+            assert_eq!(row.queued_at, None, "there is room for nine");
+            owners.push(row.owner.unwrap());
+            ids.push(id);
         }
-        let row = desk.row(ids[2]).await;
-        assert!(row.queued_at.is_some(), "both have as much as they can");
+        for staff in ["sixten-prov", "hilda-pahittfors", "liv-mallfors"] {
+            assert_eq!(owners.iter().filter(|owner| *owner == staff).count(), 3, "{owners:?}");
+        }
+        let tenth = comes(&mut desk, "normal").await;
+        let row = desk.row(tenth).await;
+        assert!(row.queued_at.is_some(), "all three have as much as they can");
         let keeper = row.owner.unwrap();
         assert!(row.route_because.unwrap().contains("svarar för kön"), "and somebody answers for the queue: {keeper}");
-        let first = desk.row(ids[0]).await.owner.unwrap();
         desk.until(desk.now().plus(Duration::from_mins(1))).await;
-        desk.answers(&first, ids[0]).await;
-        let waited = desk.row(ids[2]).await;
-        assert_eq!((waited.owner, waited.queued_at), (Some(first.clone()), None), "her turn has come at once");
+        desk.answers(&owners[0], ids[0]).await;
+        let waited = desk.row(tenth).await;
+        assert_eq!((waited.owner.as_ref(), waited.queued_at), (Some(&owners[0]), None), "her turn has come at once");
+        // One that comes later and is due sooner goes first when there is room; danger waits for nobody.
+        let fourth = comes(&mut desk, "normal").await;
+        let fifth = comes(&mut desk, "hog").await;
+        let (patient, hurried) = (desk.row(fourth).await, desk.row(fifth).await);
+        assert!(patient.queued_at.is_some() && hurried.queued_at.is_some());
+        assert!(hurried.due_at < patient.due_at, "{:?} {:?}", hurried.due_at, patient.due_at);
+        let acute = comes(&mut desk, "akut").await;
+        assert_eq!(desk.row(acute).await.queued_at, None);
         desk.until(desk.now().plus(Duration::from_mins(1))).await;
-        let fourth = desk.opens(Matter { intent: "klagomal", ..Matter::default() }).await;
-        assert!(desk.row(fourth).await.queued_at.is_some());
-        // A fifth that is due sooner goes first when there is room; danger waits for nobody.
+        desk.answers(&owners[0], acute).await;
+        assert!(desk.row(fifth).await.queued_at.is_some(), "who had the acute one has three others");
         desk.until(desk.now().plus(Duration::from_mins(1))).await;
-        let fifth = desk.opens(Matter { intent: "fraga", ..Matter::default() }).await;
-        desk.until(desk.now().plus(Duration::from_mins(1))).await;
-        let acute = desk.opens(Matter { urgency: "akut", ..Matter::default() }).await;
-        assert!(desk.row(acute).await.queued_at.is_none());
-        desk.until(desk.now().plus(Duration::from_mins(1))).await;
-        desk.answers(&first, acute).await;
-        desk.until(desk.now().plus(Duration::from_mins(1))).await;
-        desk.answers(&first, ids[2]).await;
-        let waiting: Vec<bool> =
-            [desk.row(fourth).await, desk.row(fifth).await].iter().map(|row| row.queued_at.is_some()).collect();
-        assert_eq!(waiting.iter().filter(|waits| **waits).count(), 1, "one desk, one case");
+        desk.answers(&owners[1], ids[1]).await;
+        let given = desk.row(fifth).await;
+        assert_eq!((given.owner.as_ref(), given.queued_at), (Some(&owners[1]), None), "what is due first goes first");
+        assert!(desk.row(fourth).await.queued_at.is_some(), "one desk, one case");
+        desk.until(desk.now().plus(Duration::from_mins(2))).await;
+        desk.stop().await;
+        String::new()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_a_document_never_waits_for_somebody_to_have_room() {
+    let one_each = |config: &mut lyhord::config::Config| {
+        for staff in Arc::make_mut(&mut config.organisation).staff.iter_mut().filter(|staff| staff.unit == "kansli") {
+            staff.capacity = 1;
+        }
+    };
+    on_both(async |engine| {
+        let mut desk = Desk::open(engine, at(0, 9, 0), one_each).await;
+        for _ in 0..3 {
+            let id = desk.opens(Matter { intent: "begaran-handling", ..Matter::default() }).await;
+            let row = desk.row(id).await;
+            assert_eq!((row.lane.as_deref(), row.queued_at), (Some("handling"), None), "{:?}", row.route_because);
+            desk.until(desk.now().plus(Duration::from_mins(1))).await;
+        }
+        desk.stop().await;
+        String::new()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn danger_is_told_by_itself_while_a_message_about_others_waits() {
+    on_both(async |engine| {
+        let mut desk = Desk::open(engine, at(0, 9, 0), as_is).await;
+        // Five messages a minute to a person: of the six that each gets, the last waits for the next minute.
+        for _ in 0..12 {
+            desk.opens(Matter::default()).await;
+        }
+        assert_eq!(desk.number("select count(*) from messages where state = 'waiting'").await, 2);
+        desk.opens(Matter { urgency: "akut", ..Matter::default() }).await;
+        let with_it = "select count(distinct r.case_id) from reminders r where r.message_id in
+            (select n.message_id from reminders n where n.case_id = (select max(id) from cases))";
+        assert_eq!(desk.number(with_it).await, 1, "its message is about nothing else");
+        let sent = "select count(*) from messages m join reminders n on n.message_id = m.id
+            where n.case_id = (select max(id) from cases) and m.state = 'sent'";
+        assert_eq!(desk.number(sent).await, 1, "and has gone");
+        let waiting = "select count(*) from messages where state = 'waiting'";
+        assert_eq!(desk.number(waiting).await, 2, "while the others wait as they did");
+        desk.until(at(0, 9, 2)).await;
+        assert_eq!(desk.number(waiting).await, 0);
+        desk.stop().await;
+        String::new()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_case_found_late_has_no_more_time_than_was_promised_when_it_is_opened_again() {
+    on_both(async |engine| {
+        let mut desk = Desk::open(engine, at(0, 15, 0), as_is).await;
+        let id = desk.opens(Matter { arrived_at: Some(at(0, 9, 0)), ..Matter::default() }).await;
+        assert_eq!(desk.row(id).await.due_at, Some(at(1, 15, 0)), "a working day from when it was found");
+        desk.until(at(0, 15, 1)).await;
+        act(&mut desk, async |tx, _, now| {
+            acts::dismiss(tx, "sixten-prov", id, None, DismissReason::Withdrawn, "Hon tog bort det.", now).await
+        })
+        .await;
+        desk.until(at(1, 9, 0)).await;
+        act(&mut desk, async |tx, app, now| {
+            acts::reopen(tx, &app.config.calendars, "sixten-prov", id, None, now).await
+        })
+        .await;
+        assert_eq!(desk.row(id).await.due_at, Some(at(2, 9, 0)), "a working day again, not a day and our six hours");
+        desk.answers("sixten-prov", id).await;
+        desk.stop().await;
+        String::new()
+    })
+    .await;
+}
+
+/// Elsewhere such a reply was said to have taken five days, one hour and ten minutes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_ten_minutes_after_reopening_took_ten_minutes() {
+    on_both(async |engine| {
+        let mut desk = Desk::open(engine, at(0, 10, 0), as_is).await;
+        let id = desk.opens(Matter::default()).await;
+        desk.until(at(0, 10, 1)).await;
+        act(&mut desk, async |tx, _, now| {
+            acts::dismiss(tx, "sixten-prov", id, None, DismissReason::Withdrawn, "Hon tog bort det.", now).await
+        })
+        .await;
+        desk.until(at(4, 11, 0)).await;
+        act(&mut desk, async |tx, app, now| {
+            acts::reopen(tx, &app.config.calendars, "sixten-prov", id, None, now).await
+        })
+        .await;
+        desk.until(at(4, 11, 10)).await;
+        desk.answers("sixten-prov", id).await;
+        let app = Arc::clone(&desk.running.app);
+        let mut tx = app.db.read().await.unwrap();
+        let scope = lyhord::audit::store::Scope { from: Time(0), until: at(9, 0, 0) };
+        let seen = lyhord::audit::store::observations(&mut tx, &scope, desk.now()).await.unwrap();
+        let told: Vec<_> = seen.iter().map(|one| (one.started_at, one.until, one.answered)).collect();
+        assert_eq!(told, [(at(4, 11, 0), at(4, 11, 10), true)]);
+        drop(tx);
         desk.stop().await;
         String::new()
     })

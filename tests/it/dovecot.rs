@@ -48,13 +48,18 @@ fn openssl(folder: &Path, arguments: &[&str]) {
 
 impl Dovecot {
     pub fn start() -> Self {
-        Self::begin(false)
+        Self::begin(false, None)
+    }
+
+    /// One that takes no password, only a proof that the service on that port vouches for.
+    pub fn with_proofs(service: u16) -> Self {
+        Self::begin(false, Some(service))
     }
 
     /// One with a certificate for `localhost`, by an authority that only [`Self::authority`] tells of. It takes no
     /// password in the clear.
     pub fn with_certificate() -> Self {
-        Self::begin(true)
+        Self::begin(true, None)
     }
 
     /// The certificate of the authority behind [`Self::with_certificate`].
@@ -73,7 +78,7 @@ impl Dovecot {
         openssl(folder, &[&sign[..], &["-out", "cert.pem", "-days", "2", "-extfile", "ext"][..]].concat());
     }
 
-    fn begin(certificate: bool) -> Self {
+    fn begin(certificate: bool, proofs: Option<u16>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
         let (port, secure_port) = (free_port(), if certificate { free_port() } else { 0 });
@@ -87,12 +92,25 @@ impl Dovecot {
         } else {
             "ssl = no\ndisable_plaintext_auth = no\n".to_owned()
         };
+        let lets_in = match proofs {
+            None => format!("passdb {{\n  driver = passwd-file\n  args = scheme=PLAIN {at}/users\n}}\n"),
+            Some(service) => {
+                let asks = format!(
+                    "tokeninfo_url = http://127.0.0.1:{service}/tokeninfo?access_token=\nusername_attribute = username\n"
+                );
+                std::fs::write(folder.path().join("oauth2"), asks).unwrap();
+                format!(
+                    "auth_mechanisms = xoauth2\n\
+                     passdb {{\n  driver = oauth2\n  mechanisms = xoauth2\n  args = {at}/oauth2\n}}\n"
+                )
+            }
+        };
         let configuration = format!(
             "protocols = imap\nbase_dir = {at}/run\nstate_dir = {at}/state\nlog_path = {at}/log\n{protection}\
              listen = 127.0.0.1\ndefault_internal_user = {user}\n\
              default_internal_group = {group}\ndefault_login_user = {user}\nmail_location = maildir:{at}/mail/%u\n\
              auth_failure_delay = 0\n\
-             passdb {{\n  driver = passwd-file\n  args = scheme=PLAIN {at}/users\n}}\n\
+             {lets_in}\
              userdb {{\n  driver = static\n  args = {owner} home={at}/mail/%u\n}}\n\
              service imap-login {{\n  chroot =\n  inet_listener imap {{\n    port = {port}\n  }}\n  \
              inet_listener imaps {{\n    port = {secure_port}\n    ssl = yes\n  }}\n}}\nservice anvil {{\n  chroot =\n}}\nservice stats {{\n  chroot =\n}}\n"

@@ -18,8 +18,9 @@ use axum::{Json, Router};
 use futures::{SinkExt, StreamExt};
 use lyhord::clock::Time;
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response as Upgrade};
 
@@ -37,6 +38,8 @@ pub enum Fault {
     WrongType,
     /// What lets us in is withdrawn before this question.
     Revoked,
+    /// A good answer with these headers more.
+    With(Vec<(&'static str, String)>),
     /// The body comes a byte now and then, and never ends.
     Drip,
     /// The page turned round: oldest first.
@@ -54,6 +57,8 @@ struct Inner {
     pub asked: Vec<String>,
     notifications: Vec<Value>,
     own: Vec<Value>,
+    /// Which service each method was to be asked of, as `atproto-proxy` says.
+    proxied: BTreeMap<String, String>,
     found: Vec<Value>,
     last_page: Vec<Value>,
     threads: BTreeMap<String, Value>,
@@ -72,6 +77,11 @@ impl FakePds {
     /// How often each method was asked.
     pub fn asked(&self, method: &str) -> usize {
         self.inner().asked.iter().filter(|asked| asked.as_str() == method).count()
+    }
+
+    /// Through which service that method was asked; nothing when it was left to this server.
+    pub fn asked_through(&self, method: &str) -> Option<String> {
+        self.inner().proxied.get(method).cloned()
     }
 
     /// Goes wrong, one question of that method after the other.
@@ -95,19 +105,23 @@ impl FakePds {
         self.inner().revoked_at = Some(page);
     }
 
-    /// Somebody writes to us.
+    /// Somebody writes to us. As the network does, the list is sorted by the earlier of what the writer says and what was
+    /// seen, and that is what it calls `indexedAt`.
     pub fn tells(&self, reason: &str, uri: &str, record: &Value, at: Time) {
+        let at = sort_at(record, at);
         let notification = json!({
             "uri": uri, "cid": "bafyreicid", "author": { "did": uri.split('/').nth(2), "handle": "eva.example" }, "reason": reason,
             "record": record, "isRead": false, "indexedAt": at.to_string(),
         });
-        self.inner().notifications.insert(0, notification);
+        put(&mut self.inner().notifications, notification, at, time_of);
     }
 
     /// We write something, in the app.
     pub fn we_say(&self, rkey: &str, record: &Value, at: Time) {
         let post = view(&format!("at://{DID}/app.bsky.feed.post/{rkey}"), "ale.example", record, at);
-        self.inner().own.insert(0, json!({ "post": post }));
+        put(&mut self.inner().own, json!({ "post": post }), sort_at(record, at), |item| {
+            sort_at(&item["post"]["record"], time_of(&item["post"]))
+        });
     }
 
     /// What a search finds.
@@ -119,6 +133,21 @@ impl FakePds {
     pub fn thread(&self, root: &str, thread: Value) {
         self.inner().threads.insert(root.to_owned(), thread);
     }
+}
+
+fn time_of(shown: &Value) -> Time {
+    Time::parse(shown["indexedAt"].as_str().unwrap()).unwrap()
+}
+
+fn sort_at(record: &Value, seen: Time) -> Time {
+    let created = record["createdAt"].as_str().and_then(|at| Time::parse(at).ok());
+    created.map_or(seen, |created| created.min(seen))
+}
+
+/// Puts an item where it belongs in a list that is newest first.
+fn put(list: &mut Vec<Value>, item: Value, at: Time, of: impl Fn(&Value) -> Time) {
+    let place = list.iter().position(|other| of(other) <= at).unwrap_or(list.len());
+    list.insert(place, item);
 }
 
 /// A post as the network shows it.
@@ -164,7 +193,7 @@ async fn xrpc(
         }
         Some(Fault::Drip) => return drip(),
         Some(Fault::Revoked) => inner.valid = false,
-        Some(Fault::Reversed | Fault::Again) | None => {}
+        Some(Fault::Reversed | Fault::Again | Fault::With(_)) | None => {}
     }
     let turned = fault;
     if method.ends_with("listNotifications") {
@@ -177,6 +206,9 @@ async fn xrpc(
         url::form_urlencoded::parse(query.unwrap_or_default().as_bytes()).into_owned().collect();
     let bearer =
         headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    if let Some(proxy) = headers.get("atproto-proxy").and_then(|value| value.to_str().ok()) {
+        inner.proxied.insert(method.clone(), proxy.to_owned());
+    }
     if let Some(answer) = lets_in(&mut inner, &method, &how, &bearer, &body) {
         return answer;
     }
@@ -189,7 +221,13 @@ async fn xrpc(
     if !inner.valid || !bearer.starts_with("Bearer access-") {
         return refuse(400, "ExpiredToken");
     }
-    told(&mut inner, &method, &query, turned.as_ref())
+    let mut response = told(&mut inner, &method, &query, turned.as_ref());
+    if let Some(Fault::With(more)) = turned {
+        for (name, value) in more {
+            response.headers_mut().insert(name, value.parse().unwrap());
+        }
+    }
+    response
 }
 
 /// JSON that begins well and goes on a blank at a time, for ever.
@@ -302,7 +340,39 @@ struct Stream {
     /// How many are connected now.
     open: usize,
     /// The next connections get this status.
-    refusals: VecDeque<(u16, String)>,
+    refusals: VecDeque<Refusal>,
+    /// What becomes of those that are connected and that connect, for as long as it is set.
+    trouble: Option<Trouble>,
+    /// What messages are compressed with for those who ask.
+    dictionary: Option<Vec<u8>>,
+    /// The next compressed message is none.
+    garbled: bool,
+}
+
+/// What a connection has asked for.
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    v2: bool,
+    cursor: Option<u64>,
+    /// The number of the dictionary that its messages are compressed with.
+    zstd: Option<u32>,
+}
+
+struct Refusal {
+    status: u16,
+    body: String,
+    headers: Vec<(&'static str, String)>,
+}
+
+/// What is wrong with a Jetstream as long as it lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// It neither says nor answers anything, and does not end: nobody is there any more.
+    Mute,
+    /// It opens and ends at once, in good order.
+    Closes,
+    /// It says this again and again.
+    Says(&'static str),
 }
 
 /// A Jetstream; its first number is 1 and grows by one.
@@ -348,6 +418,17 @@ impl FakeJetstream {
         });
     }
 
+    /// Somebody changes what she wrote.
+    pub fn changes(&self, did: &str, rkey: &str, record: Value, at: Time) {
+        self.add(Event {
+            did: did.into(),
+            operation: "update".into(),
+            rkey: rkey.into(),
+            record: Some(record),
+            time_us: at.0 * 1_000,
+        });
+    }
+
     /// Somebody takes a post away.
     pub fn deletes(&self, did: &str, rkey: &str, at: Time) {
         self.add(Event {
@@ -373,7 +454,33 @@ impl FakeJetstream {
     }
 
     pub fn refuse_next(&self, status: u16, body: &str) {
-        self.inner().refusals.push_back((status, body.to_owned()));
+        self.refuse_next_with(status, body, vec![]);
+    }
+
+    /// The same with headers.
+    pub fn refuse_next_with(&self, status: u16, body: &str, headers: Vec<(&'static str, String)>) {
+        self.inner().refusals.push_back(Refusal { status, body: body.to_owned(), headers });
+    }
+
+    /// Something is wrong from now on, or no longer.
+    pub fn has_trouble(&self, trouble: Option<Trouble>) {
+        let mut inner = self.inner();
+        inner.trouble = trouble;
+        let n = inner.events.len();
+        drop(inner);
+        self.news.send_replace(n);
+    }
+
+    /// Compresses from now on for those who ask, with a dictionary of that number.
+    pub fn has_dictionary(&self, number: u32) {
+        let mut dictionary = include_bytes!("../../jobs/fixtures/stream.dictionary").to_vec();
+        dictionary[4..8].copy_from_slice(&number.to_le_bytes());
+        self.inner().dictionary = Some(dictionary);
+    }
+
+    /// The next message that should be compressed cannot be read.
+    pub fn garbles_next(&self) {
+        self.inner().garbled = true;
     }
 
     /// How many listen now.
@@ -406,8 +513,13 @@ impl FakeJetstream {
         }
     }
 
-    async fn one(self, stream: TcpStream) {
-        let mut asked: Option<(bool, Option<u64>)> = None;
+    async fn one(self, mut stream: TcpStream) {
+        let mut begins = [0; 512];
+        let n = stream.peek(&mut begins).await.unwrap_or(0);
+        if begins[..n].starts_with(b"GET /xrpc/network.bsky.jetstream.getZstdDictionary ") {
+            return self.give_dictionary(&mut stream).await;
+        }
+        let mut asked: Option<Asked> = None;
         let check = |request: &Request, mut response: Upgrade| -> Result<Upgrade, ErrorResponse> {
             asked = Some(self.checked(request)?);
             if request.headers().get("sec-websocket-protocol").is_some_and(|offered| offered == "xrpc.v1.json") {
@@ -416,7 +528,7 @@ impl FakeJetstream {
             Ok(response)
         };
         let Ok(mut socket) = tokio_tungstenite::accept_hdr_async(stream, check).await else { return };
-        let (v2, cursor) = asked.unwrap();
+        let Asked { v2, cursor, zstd } = asked.unwrap();
         let mut news = self.news.subscribe();
         let mut next = self.start(v2, cursor);
         if v2 && cursor.is_some_and(|cursor| cursor >= 1_000_000_000_000_000 && self.inner().floor > 1) {
@@ -424,6 +536,9 @@ impl FakeJetstream {
             let _ = socket.send(Message::text(info.to_string())).await;
         }
         loop {
+            if !self.goes_on(&mut socket).await {
+                return;
+            }
             let (message, cut) = {
                 let mut inner = self.inner();
                 let message = inner.events.get(next).map(|event| written(event, next as u64 + 1 + inner.offset, v2));
@@ -461,7 +576,13 @@ impl FakeJetstream {
                     return;
                 }
                 Some(message) => {
-                    if socket.send(Message::text(message)).await.is_err() {
+                    let garbled = zstd.is_some() && std::mem::take(&mut self.inner().garbled);
+                    let frame = match zstd {
+                        Some(_) if garbled => Message::binary(b"no message".to_vec()),
+                        Some(number) => Message::binary(compressed(message.as_bytes(), number)),
+                        None => Message::text(message),
+                    };
+                    if socket.send(frame).await.is_err() {
                         return;
                     }
                     next += 1;
@@ -481,13 +602,61 @@ impl FakeJetstream {
         }
     }
 
+    /// What becomes of a connection while something is wrong; false when it has ended.
+    async fn goes_on(&self, socket: &mut WebSocketStream<TcpStream>) -> bool {
+        loop {
+            let trouble = self.inner().trouble.clone();
+            match trouble {
+                None => return true,
+                Some(Trouble::Closes) => {
+                    let _ = socket.close(None).await;
+                    return false;
+                }
+                Some(Trouble::Mute) => {
+                    while self.inner().trouble.is_some() {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                    return false;
+                }
+                Some(Trouble::Says(text)) => {
+                    if socket.send(Message::text(text)).await.is_err() {
+                        return false;
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        }
+    }
+
+    /// Gives the dictionary to one who asks over HTTP.
+    async fn give_dictionary(&self, stream: &mut TcpStream) {
+        let mut question = [0; 4_096];
+        let _ = stream.read(&mut question).await;
+        let dictionary = self.inner().dictionary.clone();
+        let (status, body) = match dictionary {
+            Some(dictionary) => ("200 OK", dictionary),
+            None => ("404 Not Found", vec![]),
+        };
+        let head = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/octet-stream\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            body.len()
+        );
+        let _ = stream.write_all(head.as_bytes()).await;
+        let _ = stream.write_all(&body).await;
+        let _ = stream.shutdown().await;
+    }
+
     /// Checks a question as the server does before it upgrades.
-    fn checked(&self, request: &Request) -> Result<(bool, Option<u64>), ErrorResponse> {
+    fn checked(&self, request: &Request) -> Result<Asked, ErrorResponse> {
         let refuse = |status: u16, body: &str| ErrorResponse::new(Some(body.to_owned())).with_status(status);
         let mut inner = self.inner();
         inner.asked.push(request.uri().to_string());
-        if let Some((status, body)) = inner.refusals.pop_front() {
-            return Err(refuse(status, &body));
+        if let Some(refusal) = inner.refusals.pop_front() {
+            let mut refused = refuse(refusal.status, &refusal.body);
+            for (name, value) in refusal.headers {
+                refused.headers_mut().insert(name, value.parse().unwrap());
+            }
+            return Err(refused);
         }
         let v2 = match request.uri().path() {
             "/xrpc/network.bsky.jetstream.subscribeEvents" => true,
@@ -509,14 +678,21 @@ impl FakeJetstream {
         if odd {
             return Err(refuse(400, r#"{"error":"InvalidRequest","message":"x"}"#));
         }
-        let cursor = query.iter().find(|(name, _)| name == "cursor").map(|(_, value)| value.parse::<u64>());
-        match cursor {
-            None => Ok((v2, None)),
+        let value = |key: &str| query.iter().find(|(name, _)| name == key).map(|(_, value)| value);
+        let zstd = value("zstdDictionary").map(|number| number.parse::<u32>().unwrap_or(0));
+        let current =
+            inner.dictionary.as_ref().map(|bytes| u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]]));
+        if zstd.is_some() && zstd != current {
+            return Err(refuse(400, r#"{"error":"UnknownZstdDictionary","message":"x"}"#));
+        }
+        let asked = |cursor| Asked { v2, cursor, zstd };
+        match value("cursor").map(|cursor| cursor.parse::<u64>()) {
+            None => Ok(asked(None)),
             Some(Err(_)) => Err(refuse(400, r#"{"error":"InvalidRequest","message":"cursor"}"#)),
             Some(Ok(cursor)) if v2 && cursor < 1_000_000_000_000_000 && cursor < inner.floor => {
                 Err(refuse(400, r#"{"error":"CursorTooOld","message":"floor"}"#))
             }
-            Some(Ok(cursor)) => Ok((v2, Some(cursor))),
+            Some(Ok(cursor)) => Ok(asked(Some(cursor))),
         }
     }
 
@@ -536,6 +712,19 @@ impl FakeJetstream {
         }
         .max(floor)
     }
+}
+
+/// A frame of zstd (RFC 8878) that names its dictionary, with the message as it is in one raw block.
+fn compressed(message: &[u8], dictionary: u32) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap();
+    // Its length in four bytes, one segment, no checksum, the dictionary's number in four bytes.
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0b1010_0011];
+    frame.extend_from_slice(&dictionary.to_le_bytes());
+    frame.extend_from_slice(&length.to_le_bytes());
+    // The last block, raw, and how long it is.
+    frame.extend_from_slice(&(length << 3 | 1).to_le_bytes()[..3]);
+    frame.extend_from_slice(message);
+    frame
 }
 
 trait WithStatus {

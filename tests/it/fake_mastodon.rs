@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
@@ -21,6 +22,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response as Upgrade};
 
 pub const TOKEN: &str = "a-token-of-no-account";
+/// Among the events: the connection ends here.
+const CUT: &str = "cut";
 /// The number of our own account there.
 pub const US: &str = "42";
 
@@ -55,7 +58,22 @@ struct Inner {
     asked: Vec<String>,
     last_page: Vec<Value>,
     streaming: Option<String>,
+    /// What is wrong with the stream, for as long as it is set.
+    trouble: Option<Trouble>,
     gone: Vec<String>,
+}
+
+/// What is wrong with a server's stream as long as it lasts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// It neither says nor answers anything, and does not end.
+    Mute,
+    /// It lets nobody in, with this status.
+    Refuses(u16),
+    /// It lets everybody in, and refuses what is asked for.
+    RefusesLater,
+    /// It says this again and again.
+    Says(&'static str),
 }
 
 /// The server.
@@ -81,6 +99,8 @@ pub struct Said<'a> {
     pub tags: &'a [&'a str],
     pub names: &'a [&'a str],
     pub bot: bool,
+    /// The account's settings keep it back: it is told only to one who asks for that too (4.3 and later).
+    pub filtered: bool,
 }
 
 impl FakeMastodon {
@@ -92,7 +112,8 @@ impl FakeMastodon {
     pub fn says(&self, said: &Said<'_>, at: Time) -> String {
         let mut inner = self.inner();
         inner.next += 1;
-        let id = (103_206_804_533_000_000 + inner.next).to_string();
+        // As `lib/mastodon/snowflake.rb`: what others wrote is numbered by when it was written, whenever it comes.
+        let id = ((u64::try_from(at.0).unwrap() << 16) | inner.next).to_string();
         let us = said.acct == "ale";
         let status = json!({
             "id": id, "uri": said.uri, "url": said.uri, "created_at": at.to_string(), "edited_at": null, "content": format!("<p>{}</p>", said.text),
@@ -105,7 +126,7 @@ impl FakeMastodon {
         if said.names.contains(&"ale") {
             inner.next += 1;
             let number = inner.next.to_string();
-            let told = json!({ "id": number, "type": "mention", "created_at": at.to_string(), "account": {}, "status": status });
+            let told = json!({ "id": number, "type": "mention", "created_at": at.to_string(), "account": {}, "status": status, "filtered": said.filtered });
             inner.notifications.push(told);
         }
         drop(inner);
@@ -158,6 +179,12 @@ impl FakeMastodon {
         self.inner().asked.iter().filter(|asked| asked.starts_with(path)).count()
     }
 
+    /// Something is wrong with the stream from now on, or no longer. Those who listen are cut.
+    pub fn stream_has_trouble(&self, trouble: Option<Trouble>) {
+        self.inner().trouble = trouble;
+        let _ = self.events.send(CUT.to_owned());
+    }
+
     /// How many listen to the stream now.
     pub fn listeners(&self) -> usize {
         self.events.receiver_count()
@@ -175,6 +202,13 @@ impl FakeMastodon {
                 let fake = fake.clone();
                 tokio::spawn(async move {
                     let check = |request: &Request, response: Upgrade| -> Result<Upgrade, ErrorResponse> {
+                        let trouble = fake.inner().trouble.clone();
+                        if let Some(Trouble::Refuses(status)) = trouble {
+                            let mut refused = ErrorResponse::new(Some("{\"error\":\"x\"}".to_owned()));
+                            *refused.status_mut() =
+                                tokio_tungstenite::tungstenite::http::StatusCode::from_u16(status).unwrap();
+                            return Err(refused);
+                        }
                         let known = request.uri().path() == "/api/v1/streaming"
                             && request
                                 .headers()
@@ -193,9 +227,32 @@ impl FakeMastodon {
                     assert_eq!(asked["type"], "subscribe");
                     assert!(["hashtag", "user"].contains(&asked["stream"].as_str().unwrap()));
                     let mut events = fake.events.subscribe();
+                    let trouble = fake.inner().trouble.clone();
+                    match trouble {
+                        Some(Trouble::Mute) => {
+                            while fake.inner().trouble.is_some() {
+                                tokio::time::sleep(Duration::from_millis(50)).await;
+                            }
+                            return;
+                        }
+                        Some(Trouble::RefusesLater) => {
+                            // As the server's own source has it when what was asked for is not to be had.
+                            let refusal =
+                                json!({ "error": "Access token does not have the required scopes", "status": 401 });
+                            let _ = socket.send(Message::text(refusal.to_string())).await;
+                        }
+                        Some(Trouble::Says(text)) => {
+                            while socket.send(Message::text(text)).await.is_ok() {
+                                tokio::time::sleep(Duration::from_millis(20)).await;
+                            }
+                            return;
+                        }
+                        Some(Trouble::Refuses(_)) | None => {}
+                    }
                     loop {
                         tokio::select! {
                             event = events.recv() => match event {
+                                Ok(event) if event == CUT => return,
                                 Ok(event) => if socket.send(Message::text(event)).await.is_err() { return },
                                 Err(_) => return,
                             },
@@ -320,11 +377,13 @@ fn routed(inner: &mut Inner, path: &str, query: &[(String, String)], signed_in: 
                 .collect();
             paged(inner, &all, get("min_id"), get("limit"))
         }
-        ["api", "v1", "notifications"] if only(&["types[]", "limit", "min_id"]) => {
+        ["api", "v1", "notifications"] if only(&["types[]", "limit", "min_id", "include_filtered"]) => {
             if !signed_in {
                 return refuse(401, "The access token is invalid");
             }
-            let all = inner.notifications.clone();
+            let filtered_too = get("include_filtered") == Some("true");
+            let mut all = inner.notifications.clone();
+            all.retain(|told| filtered_too || told["filtered"] != true);
             paged(inner, &all, get("min_id"), get("limit"))
         }
         ["api", "v1", "accounts", "verify_credentials"] if signed_in => {
@@ -369,6 +428,8 @@ fn routed(inner: &mut Inner, path: &str, query: &[(String, String)], signed_in: 
 fn paged(inner: &mut Inner, all: &[Value], min_id: Option<&str>, limit: Option<&str>) -> Response {
     let limit: usize = limit.unwrap_or("20").parse().unwrap_or(20).min(40);
     let number = |value: &Value| value["id"].as_str().unwrap().parse::<u64>().unwrap();
+    let mut all = all.to_vec();
+    all.sort_by_key(number);
     let mut page: Vec<Value> = match min_id {
         Some(min_id) => {
             let min_id: u64 = min_id.parse().unwrap();

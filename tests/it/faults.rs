@@ -6,14 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use lyhord::http::{Client, Limits};
-use lyhord::source::{BlueskyAccount, Cursor, MastodonSource, PollError, Sessions, Source as _};
+use lyhord::jobs::keep_posts::{self, From};
+use lyhord::source::{
+    BlueskyAccount, Cursor, Health, MastodonSource, Poll, PollError, Sessions, Source as _, Thread, health,
+};
 use lyhord::telemetry::{LogForm, begin};
 use lyhord::{jobs, on, source};
 
 use crate::bluesky::{self, EVA, Heard, record, uri};
+use crate::channels::Stage;
 use crate::fake_bluesky::{self, FakeJetstream, PASSWORD, view};
 use crate::fake_feed::{self, FakeFeed, serve};
-use crate::fake_mastodon::{self, TOKEN};
+use crate::fake_mastodon::{self, Said, TOKEN};
 use crate::harness::{ENGINES, Engine, at};
 use crate::mastodon;
 
@@ -77,7 +81,13 @@ async fn pages_that_come_turned_round_or_twice_lose_nothing_and_double_nothing()
     let again = bluesky::reads(&stage, &begun.cursor).await.unwrap();
     let rest = bluesky::reads(&stage, &again.cursor).await.unwrap();
     let seen = again.posts.iter().chain(&rest.posts).filter(|post| post.native_id.ends_with("/n")).count();
-    assert!(seen <= 1, "never twice");
+    assert_eq!(seen, 1, "not lost, and not twice");
+    let all: Vec<source::Post> = [again.posts, rest.posts].concat();
+    let from = From { source: stage.source("konto").await.id, key: "konto", imported: false };
+    let mut tx = stage.running.app.db.write().await.unwrap();
+    let mut keep = async || keep_posts::keep(&stage.running.app, &mut tx, from, &all, stage.now()).await.unwrap().new;
+    assert_eq!((keep().await, keep().await), (251, 0), "each is one mention, however often it comes");
+    drop(tx);
     stage.ends_whole().await;
 }
 
@@ -110,6 +120,195 @@ async fn a_search_backwards_is_made_once_and_when_it_is_shut_it_is_said_and_all_
     assert!(bluesky::reads(&stage, &Cursor::default()).await.unwrap().posts.is_empty());
     assert_eq!(pds.asked(SEARCH), 0, "not asked for, not made");
     stage.ends_whole().await;
+}
+
+/// Reads a source that has these threads to ask for, from the beginning.
+async fn reads_with(stage: &Stage, key: &str, threads: &[Thread]) -> Result<Poll, PollError> {
+    let row = stage.source(key).await;
+    stage.running.app.read_source(&row, &Cursor::default(), threads, stage.now()).await
+}
+
+/// The reading is kept and shows as degraded; returns why.
+fn degraded(stage: &Stage, poll: &Poll) -> String {
+    let verdict = health::judge(Health::Ok, &Ok(poll.clone()), 0, None, stage.now());
+    assert_eq!(verdict.health, Health::Degraded, "{}", verdict.why);
+    verdict.why
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_or_a_search_of_bluesky_that_fails_stops_nothing_else() {
+    for status in [500, 403, 410] {
+        let (stage, pds, _folder) = bluesky::account_with(at(0, 8, 0), BACKFILL).await;
+        for n in 1..=3 {
+            pds.tells("mention", &uri(EVA, &format!("m{n}")), &record("hej", at(0, 7, n)), at(0, 7, n));
+        }
+        let roots = [uri(EVA, "t1"), uri(EVA, "t2")];
+        let begins = view(&roots[1], "eva.example", &record("Hur går det?", at(0, 6, 0)), at(0, 6, 0));
+        pds.thread(&roots[1], serde_json::json!({ "post": begins, "replies": [] }));
+        pds.goes_wrong("app.bsky.feed.getPostThread", &[fake_bluesky::Fault::Status(status, vec![])]);
+        pds.goes_wrong(SEARCH, &[fake_bluesky::Fault::Status(status, vec![])]);
+        let threads = roots.clone().map(|root| Thread { root, local_id: None });
+        let poll = reads_with(&stage, "konto", &threads).await.unwrap();
+        let ends: Vec<&str> = poll.posts.iter().map(|post| &post.native_id[post.native_id.len() - 2..]).collect();
+        assert_eq!(ends, ["m1", "m2", "m3", "t2"], "{status}");
+        assert_eq!(poll.threads_read, roots, "neither is the first to be asked for the next time");
+        assert_eq!(pds.asked(SEARCH), 1);
+        let why = degraded(&stage, &poll);
+        assert!(why.contains("en tråd där vi har svarat gick inte att läsa"), "{why}");
+        assert!(why.contains("ökningen bakåt"), "{why}");
+        let next = bluesky::reads(&stage, &poll.cursor).await.unwrap();
+        assert_eq!((next.posts.len(), next.remark), (0, None), "the place is kept");
+        // One that may be well again is tried again, later; one that is shut is not.
+        stage.running.app.clock.set(at(0, 9, 10));
+        bluesky::reads(&stage, &next.cursor).await.unwrap();
+        assert_eq!(pds.asked(SEARCH), if status == 500 { 2 } else { 1 });
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_always_fails_is_asked_for_as_seldom_as_the_others_and_the_rest_is_heard() {
+    let (stage, pds, _folder) = bluesky::account(at(0, 8, 0)).await;
+    let thread = "app.bsky.feed.getPostThread";
+    let question = uri(EVA, "q");
+    let asks = record("Hej, när öppnar simhallen igen efter bytet av tak?", at(0, 7, 50));
+    pds.tells("mention", &question, &asks, at(0, 7, 50));
+    stage.until(at(0, 8, 0)).await;
+    let answer = bluesky::reply("Hej! Den öppnar på måndag.", &question, &question, at(0, 8, 5));
+    pds.we_say("a", &answer, at(0, 8, 5));
+    pds.goes_wrong(thread, &vec![fake_bluesky::Fault::Status(500, vec![]); 99]);
+    stage.until(at(0, 8, 10)).await;
+    let words = record("Gungan i Surte är trasig, kan ni laga den?", at(0, 8, 15));
+    pds.tells("mention", &uri(EVA, "m"), &words, at(0, 8, 15));
+    stage.until(at(0, 8, 20)).await;
+    let row = stage.source("konto").await;
+    assert_eq!((row.health.as_str(), row.failures), ("degraded", 0));
+    assert!(row.health_why.contains("en tråd där vi har svarat gick inte att läsa"), "{}", row.health_why);
+    assert_eq!(stage.number("select count(*) from mentions where native_id like '%/m'").await, 1);
+    let asked = pds.asked(thread);
+    assert!(asked > 0);
+    stage.until(at(0, 8, 30)).await;
+    assert_eq!(pds.asked(thread), asked, "half an hour passes first");
+    assert_eq!(stage.source("konto").await.health, "ok");
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_cannot_read_our_own_posts_hears_what_is_said_to_us_and_says_so() {
+    for status in [500, 403, 410] {
+        let (stage, pds, _folder) = bluesky::account(at(0, 8, 0)).await;
+        pds.tells("mention", &uri(EVA, "m"), &record("hej", at(0, 7, 0)), at(0, 7, 0));
+        pds.we_say("a", &record("God morgon.", at(0, 7, 30)), at(0, 7, 30));
+        pds.goes_wrong("app.bsky.feed.getAuthorFeed", &[fake_bluesky::Fault::Status(status, vec![])]);
+        let poll = bluesky::reads(&stage, &Cursor::default()).await.unwrap();
+        assert_eq!((poll.posts.len(), poll.blind), (1, status == 403), "{status}");
+        assert!(poll.remark.as_ref().unwrap().contains("våra egna inlägg gick inte att läsa"), "{:?}", poll.remark);
+        let next = bluesky::reads(&stage, &poll.cursor).await.unwrap();
+        assert_eq!((next.posts.len(), next.posts[0].own, next.remark), (1, true, None));
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_or_a_question_of_mastodon_that_fails_stops_nothing_else() {
+    for status in [500, 403, 410] {
+        let (stage, fake, _folder) = mastodon::open(Engine::Sqlite, mastodon::ACCOUNT, at(0, 8, 0)).await;
+        let said = |uri: &str, reply_to: Option<&str>, names: &[&str], minute| {
+            let acct = "eva@other.example";
+            fake.says(&Said { uri, acct, text: "Hur går det?", reply_to, names, ..Said::default() }, at(0, 7, minute))
+        };
+        let root = said("https://other.example/r", None, &[], 0);
+        let ids = [1_i8, 2, 3].map(|n| said(&format!("https://other.example/{n}"), Some(&root), &["ale"], n));
+        let context = |id: &str| format!("/api/v1/statuses/{id}/context");
+        let wrong = |path: &str| fake.goes_wrong(path, &[fake_mastodon::Fault::Status(status, vec![])]);
+        wrong(&context(&ids[2]));
+        wrong(&context("1"));
+        wrong("/api/v2/search");
+        let thread = |root: &str, local_id: Option<&str>| Thread {
+            root: root.to_owned(),
+            local_id: local_id.map(str::to_owned),
+        };
+        let threads = [
+            thread("https://other.example/a", Some("1")),
+            thread("https://other.example/b", None),
+            thread("https://other.example/r", Some(&root)),
+        ];
+        let poll = reads_with(&stage, "konto", &threads).await.unwrap();
+        assert_eq!(poll.posts.len(), 6, "{status}: three that name us, and the three of the thread");
+        let named = poll.posts[..3].iter().filter(|post| post.thread.as_deref() == Some("https://other.example/r"));
+        assert_eq!(named.count(), 2, "one does not know what it answers, the others do");
+        assert_eq!(poll.threads_read.len(), 3);
+        let why = degraded(&stage, &poll);
+        assert!(why.contains("det som ett inlägg svarar på gick inte att läsa"), "{why}");
+        assert!(why.contains("en tråd där vi har svarat gick inte att läsa"), "{why}");
+        let next = mastodon::reads(&stage, "konto", &poll.cursor).await.unwrap();
+        assert_eq!((next.posts.len(), next.remark), (0, None), "the place is kept");
+        // That the token does not hold ends it all.
+        fake.goes_wrong(&context(&ids[2]), &[fake_mastodon::Fault::Status(401, vec![])]);
+        assert!(matches!(reads_with(&stage, "konto", &[]).await, Err(PollError::Unauthorized(_))));
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_for_rest_after_the_first_list_is_asked_nothing_more_and_the_list_is_kept() {
+    let (stage, fake, _folder) = mastodon::open(Engine::Sqlite, mastodon::ACCOUNT, at(0, 8, 0)).await;
+    let names: &[&str] = &["ale"];
+    let said =
+        Said { uri: "https://other.example/1", acct: "eva@other.example", text: "hej", names, ..Said::default() };
+    fake.says(&Said { reply_to: Some("7"), ..said }, at(0, 7, 0));
+    let until = stage.now().plus(Duration::from_mins(3)).to_string();
+    let used_up = vec![("x-ratelimit-remaining", "0".to_owned()), ("x-ratelimit-reset", until)];
+    fake.goes_wrong("/api/v1/notifications", &[fake_mastodon::Fault::With(used_up)]);
+    let thread = Thread { root: "https://other.example/a".to_owned(), local_id: Some("1".to_owned()) };
+    let poll = reads_with(&stage, "konto", &[thread]).await.unwrap();
+    assert_eq!((poll.posts.len(), poll.wait), (1, Some(Duration::from_mins(3))));
+    assert_eq!((poll.threads_read.len(), fake.asked("/api/v1/statuses"), fake.asked("/api/v1/accounts")), (0, 0, 0));
+    stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_show_its_settings_is_read_all_the_same() {
+    for status in [500, 403, 410, 401, 404, 405, 501] {
+        let (stage, fake, _folder) = mastodon::open(Engine::Sqlite, mastodon::TAGS, at(0, 8, 0)).await;
+        for n in 1..=3 {
+            fake.says(&mastodon::tagged(&format!("https://other.example/{n}"), &mastodon::lamp(n)), at(0, 7, 0));
+        }
+        let instance = "/api/v2/instance";
+        fake.goes_wrong(instance, &[fake_mastodon::Fault::Status(status, vec![])]);
+        let poll = mastodon::reads(&stage, "taggar", &Cursor::default()).await.unwrap();
+        assert_eq!((poll.posts.len(), poll.blind), (3, false), "{status}");
+        if matches!(status, 404 | 405 | 501) {
+            assert_eq!(poll.remark, None, "{status}: a server of another make has no such page");
+        } else {
+            assert!(degraded(&stage, &poll).contains("inställningar"), "{status}");
+            let next = mastodon::reads(&stage, "taggar", &poll.cursor).await.unwrap();
+            assert_eq!((next.remark, fake.asked(instance)), (poll.remark, 1), "it is not asked each time");
+            stage.running.app.clock.set(at(0, 8, 31));
+            let well = mastodon::reads(&stage, "taggar", &next.cursor).await.unwrap();
+            assert_eq!((well.remark, fake.asked(instance)), (None, 2));
+        }
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_look_far_back_that_fails_costs_nothing_that_was_read() {
+    for status in [500, 403, 410] {
+        let (stage, fake, _folder) = mastodon::open(Engine::Sqlite, mastodon::TAGS, at(0, 8, 0)).await;
+        let says =
+            |n: usize, at| fake.says(&mastodon::tagged(&format!("https://other.example/{n}"), &mastodon::lamp(n)), at);
+        says(1, at(0, 7, 0));
+        let begun = mastodon::reads(&stage, "taggar", &Cursor::default()).await.unwrap();
+        stage.running.app.clock.set(at(0, 9, 0));
+        says(2, at(0, 8, 50));
+        let wrong = [fake_mastodon::Fault::With(vec![]), fake_mastodon::Fault::Status(status, vec![])];
+        fake.goes_wrong("/api/v1/timelines/tag/ale", &wrong);
+        let poll = mastodon::reads(&stage, "taggar", &begun.cursor).await.unwrap();
+        assert_eq!(poll.posts.len(), 1, "{status}");
+        assert!(degraded(&stage, &poll).contains("det som kom sent gick inte att läsa"), "{status}");
+        stage.ends_whole().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

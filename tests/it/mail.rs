@@ -1,12 +1,19 @@
 //! A mailbox, against the real dovecot: what is read, what is never touched, and what becomes of it; and against a server
 //! that keeps no promise.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use lyhord::chat;
 use lyhord::jobs::hear_mailbox;
 use lyhord::source::Health;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -72,6 +79,27 @@ async fn a_letter_becomes_a_case_and_lies_in_the_box_as_it_lay() {
         assert_eq!(post.texts().await[1..], ["Nu är det brunt i Alafors också."]);
         assert_eq!(post.stage.number("select count(*) from cases").await, 1, "it joins its thread");
         assert_eq!(server.untouched(), 4, "nothing is marked as read, moved or deleted");
+        post.stage.ends_whole().await;
+    }
+}
+
+/// Our own automatic reply says nothing that the writer waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_automatic_reply_in_the_thread_of_a_case_keeps_no_promise() {
+    for engine in ENGINES {
+        let server = Dovecot::start();
+        server.delivers(&letter("1", "Vatten", "", ASKS));
+        let post = PostBox::open(engine, server.port, "").await;
+        post.reads().await;
+        let machine = "References: <1@example.se>\nIn-Reply-To: <1@example.se>\nAuto-Submitted: auto-replied\n";
+        let thanks = letter("2", "SV: Vatten", machine, "Tack för ditt brev till Ale kommun, vi svarar snart.");
+        server.delivers(&thanks.replace("From: Eva <eva@example.se>", "From: Ale kommun <tips@ale.example.se>"));
+        post.reads().await;
+        assert_eq!(post.texts().await, [ASKS], "{}", server.log());
+        let fulfilled = "select count(*) from promise_events where what = 'fulfil'";
+        assert_eq!(post.stage.number(fulfilled).await, 0);
+        let waits = "select count(*) from cases where closed_at is null and first_answer_at is null";
+        assert_eq!(post.stage.number(waits).await, 1);
         post.stage.ends_whole().await;
     }
 }
@@ -220,6 +248,52 @@ async fn what_was_read_before_the_line_broke_is_kept_and_the_rest_comes_next_tim
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_letter_that_breaks_each_reading_is_passed_over_in_the_end_and_told() {
+    const TWO: &str = "* 2 FETCH (UID 2 BODY[]<0> {88}\r\nMessage-ID: <2@x>\r\nSubject: Hej\r\n\r\nVatten i Nol, Ale kommun, brunt vatten i Nol i dag?\r\n)\r\nTAG OK\r\n";
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((line, _)) = listener.accept().await {
+            tokio::spawn(hostile(line, TWO));
+        }
+    });
+    let post = PostBox::open(Engine::Sqlite, server, "idle = false").await;
+    for _ in 0..8 {
+        post.stage.until(post.stage.now().plus(Duration::from_hours(1))).await;
+    }
+    let row = post.stage.source("brev").await;
+    assert_eq!(post.stage.number("select count(*) from mentions").await, 1, "{}: {}", row.health_why, row.cursor);
+    assert_eq!(row.cursor, r#"{"uid":2,"validity":7}"#);
+    assert_eq!(post.stage.facts(&["source.missed"]).await, [1]);
+    post.stage.ends_whole().await;
+}
+
+/// A server whose first letter is no IMAP, whatever it is asked in which order.
+async fn hostile(line: TcpStream, second: &str) {
+    let (read, mut write) = line.into_split();
+    let mut lines = BufReader::new(read).lines();
+    if write.write_all(HELLO.as_bytes()).await.is_err() {
+        return;
+    }
+    while let Ok(Some(asked)) = lines.next_line().await {
+        let tag = asked.split(' ').next().unwrap_or_default();
+        let sizes = "* 1 FETCH (UID 1 RFC822.SIZE 40)\r\n* 2 FETCH (UID 2 RFC822.SIZE 88)\r\nTAG OK\r\n";
+        let answer = match asked.split_once(' ').unwrap_or_default().1 {
+            said if said.starts_with("EXAMINE") => OPEN,
+            said if said.starts_with("UID SEARCH UID 3") => "* SEARCH 2\r\nTAG OK\r\n",
+            said if said.starts_with("UID SEARCH") => "* SEARCH 1 2\r\nTAG OK\r\n",
+            said if said.contains("RFC822.SIZE") => sizes,
+            said if said.starts_with("UID FETCH 1 ") => "* 1 FETCH (UID 1 BODY[]<0> garbage\r\n",
+            said if said.starts_with("UID FETCH 2 ") => second,
+            _ => "TAG OK\r\n",
+        };
+        if write.write_all(answer.replace("TAG", tag).as_bytes()).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_drips_is_waited_for_no_longer_than_we_bear() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = listener.local_addr().unwrap().port();
@@ -344,4 +418,82 @@ fn report(of: &str, status: &str) -> String {
          Final-Recipient: rfc822; sixten@ale.example.se\nAction: failed\nStatus: {status}\n\n--B\n\
          Content-Type: text/rfc822-headers\n\nMessage-ID: <{of}>\nSubject: Ett arende\n\n--B--\n"
     )
+}
+
+/// A service that gives proofs, as Microsoft's does, and that dovecot asks whether they are good.
+#[derive(Clone, Default)]
+struct ProofGiver {
+    asked: Arc<Mutex<Vec<String>>>,
+    knows_us: Arc<AtomicBool>,
+    vouches: Arc<AtomicBool>,
+}
+
+const PROOF: &str = "eyJ0-prov.bevis";
+
+impl ProofGiver {
+    fn gives(&self, form: String) -> (StatusCode, Json<Value>) {
+        self.asked.lock().unwrap().push(form);
+        if !self.knows_us.load(Ordering::SeqCst) {
+            let told = "AADSTS7000222: The provided client secret keys for app are expired.";
+            return (StatusCode::UNAUTHORIZED, Json(json!({ "error": "invalid_client", "error_description": told })));
+        }
+        (StatusCode::OK, Json(json!({ "token_type": "Bearer", "expires_in": 3599, "access_token": PROOF })))
+    }
+
+    fn is_good(&self, asked: &HashMap<String, String>) -> (StatusCode, Json<Value>) {
+        let good = asked.get("access_token").is_some_and(|proof| proof == PROOF);
+        if good && self.vouches.load(Ordering::SeqCst) {
+            return (StatusCode::OK, Json(json!({ "username": USER })));
+        }
+        (StatusCode::UNAUTHORIZED, Json(json!({ "error": "invalid_token" })))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_box_that_takes_no_password_is_read_with_a_proof() {
+    let giver = ProofGiver::default();
+    let service = Router::new()
+        .route("/prov/oauth2/v2.0/token", post(async |State(giver): State<ProofGiver>, form: String| giver.gives(form)))
+        .route(
+            "/tokeninfo",
+            get(async |State(giver): State<ProofGiver>, Query(asked): Query<HashMap<String, String>>| {
+                giver.is_good(&asked)
+            }),
+        )
+        .with_state(giver.clone());
+    let service = crate::fake_feed::serve(service).await.port();
+    let server = Dovecot::with_proofs(service);
+    server.delivers(&letter("1", "Vatten", "", ASKS));
+    let how = format!(
+        "idle = false\noauth_token_url = \"http://127.0.0.1:{service}/prov/oauth2/v2.0/token\"\noauth_client_id = \"lyhord-prov\"\n"
+    );
+    let post = PostBox::open(Engine::Sqlite, server.port, &how).await;
+    for (knows_us, vouches, word) in [(false, false, "invalid_client"), (true, false, "ge programmet rätt")] {
+        giver.knows_us.store(knows_us, Ordering::SeqCst);
+        giver.vouches.store(vouches, Ordering::SeqCst);
+        post.reads().await;
+        let row = post.stage.source("brev").await;
+        assert_eq!(Health::from_slug(&row.health), Health::Blind, "{}", row.health_why);
+        assert!(row.health_why.contains(word), "{}", row.health_why);
+        assert!(!row.health_why.contains(PASSWORD) && !row.health_why.contains("AADSTS"), "{}", row.health_why);
+    }
+    giver.vouches.store(true, Ordering::SeqCst);
+    post.stage.until(post.stage.now().plus(Duration::from_hours(1))).await;
+    assert_eq!(post.texts().await, [ASKS], "{}", server.log());
+    assert_eq!(post.stage.source("brev").await.health, Health::Ok.slug());
+    let form = giver.asked.lock().unwrap().last().unwrap().clone();
+    let sent: Vec<(String, String)> = url::form_urlencoded::parse(form.as_bytes()).into_owned().collect();
+    let sent: Vec<(&str, &str)> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let scope = "https://outlook.office365.com/.default";
+    assert_eq!(
+        sent,
+        [
+            ("grant_type", "client_credentials"),
+            ("client_id", "lyhord-prov"),
+            ("client_secret", PASSWORD),
+            ("scope", scope)
+        ]
+    );
+    assert_eq!(server.untouched(), 1);
+    post.stage.ends_whole().await;
 }

@@ -2,13 +2,22 @@
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
 
 use lyhord::app::App;
 use lyhord::clock::Clock;
 use lyhord::config::Retention;
+use lyhord::id::CaseId;
 use lyhord::jobs::purge::{PurgeError, purge};
+use lyhord::mention::keep_store::NewMention;
+use lyhord::reminder::Stage;
+use lyhord::response::acts;
+use lyhord::source::store::Named;
+use lyhord::{mention, source};
 
-use crate::harness::{ENGINES, at, database};
+use crate::desk::{Desk, Matter};
+use crate::harness::{ENGINES, at, database, kept};
 use crate::running::config;
 
 const SERVICE: &str = "[municipality]\nname = \"Ale kommun\"\ncontact = \"x\"\nbase_url = \"http://localhost/\"\n";
@@ -78,6 +87,8 @@ fn the_way_and_the_time_are_told_before_anything_happens() {
     let folder = shipped();
     let way = text(&lyhord(folder.path(), &["route", "Brunt vatten i kranen i Nödinge, är det farligt?", "--explain"]));
     assert!(way.contains("VA-enheten") && way.contains("Första svar senast"), "{way}");
+    assert!(way.contains("Frånvaro och belastning är inte kända"), "{way}");
+    assert!(!folder.path().join("l.sqlite").exists(), "a question makes no database");
     let due = text(&lyhord(folder.path(), &["due", "--from", "2026-11-20T15:00:00+01:00", "--hours", "4", "--json"]));
     assert!(due.contains("\"due_at\":\"2026-11-23T10:30:00+01:00\""), "{due}");
     let days =
@@ -233,6 +244,90 @@ fn a_rule_is_tried_over_history_and_a_faulty_one_is_pointed_at() {
     assert!(person.status.code() == Some(1) && text(&person).contains("REF-01"), "{}", text(&person));
 }
 
+/// How much there is of all that a reminder can leave behind.
+async fn left_behind(desk: &Desk) -> Vec<i64> {
+    let mut counts = Vec::new();
+    for sql in [
+        "select count(*) from reminders",
+        "select count(*) from messages",
+        "select count(*) from journal",
+        "select count(*) from promise_events",
+        "select cast(coalesce(sum(revision), 0) as bigint) from cases",
+        "select cast(coalesce(sum(next_look_at), 0) as bigint) from cases",
+    ] {
+        counts.push(desk.number(sql).await);
+    }
+    counts
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_who_would_be_told_and_why_others_are_not_and_writes_nothing() {
+    let folder = shipped();
+    for engine in ENGINES {
+        let mut desk = Desk::open(engine, at(0, 9, 0), |_| {}).await;
+        let mut cases = Vec::new();
+        for _ in 0..3 {
+            cases.push(desk.opens(Matter::default()).await);
+            desk.until(desk.now().plus(Duration::from_mins(20))).await;
+        }
+        // Of the three one is to be told of soon, one is acknowledged and one has time left.
+        let second = desk.row(cases[1]).await.owner.unwrap();
+        let mut tx = desk.running.app.db.write().await.unwrap();
+        acts::acknowledge(&mut tx, &second, cases[1], None, desk.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        desk.until(at(0, 11, 0)).await;
+        let before = left_behind(&desk).await;
+        let then = at(0, 13, 15);
+        let run = |arguments: &[&str]| {
+            let said = Command::new(env!("CARGO_BIN_EXE_lyhord"))
+                .args(["--config", &folder.path().display().to_string()])
+                .args(["--database", &desk.running.app.config.database])
+                .args(arguments)
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            assert!(said.status.success(), "{}", text(&said));
+            String::from_utf8_lossy(&said.stdout).into_owned()
+        };
+        let said = run(&["remind", "--dry-run", "--at", &then.to_string()]);
+        assert_eq!(left_behind(&desk).await, before, "nothing was written");
+        let way = run(&["route", "Brunt vatten i Nödinge! Vet kommunen om det, och när blir det rent igen?"]);
+        assert!(way.contains("Hilda Påhittfors") && way.contains("(1 av 15 ärenden)"), "{way}");
+        assert!(!way.contains("inte kända"), "{way}");
+
+        // What it said is what the job then does.
+        let known = sent(&desk, &cases).await;
+        desk.until(then).await;
+        let organisation = Arc::clone(&desk.running.app.config.organisation);
+        let told: Vec<String> = sent(&desk, &cases)
+            .await
+            .iter()
+            .filter(|row| !known.contains(row))
+            .map(|(case, who, stage)| {
+                let stage = Stage::from_slug(stage).unwrap().swedish();
+                format!("Ärende {case}: {} får veta: {stage}", organisation.name_of_staff(who))
+            })
+            .collect();
+        assert_eq!(told, ["Ärende 1: Sixten Prov får veta: Ska snart vara besvarat"]);
+        let mut expected = told;
+        for case in &cases {
+            expected.push(format!("Ärende {case}: {}", desk.row(*case).await.hold.unwrap()));
+        }
+        let mut said: Vec<&str> = said.lines().collect();
+        said.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(said, expected);
+        desk.stop().await;
+    }
+}
+
+/// What has been decided about these cases: which, whom and what.
+async fn sent(desk: &Desk, cases: &[CaseId]) -> Vec<(CaseId, String, String)> {
+    let mut tx = desk.running.app.db.read().await.unwrap();
+    let rows = lyhord::reminder::store::of_cases(&mut tx, cases).await.unwrap();
+    rows.into_iter().map(|row| (row.case_id, row.recipient, row.stage)).collect()
+}
+
 #[test]
 fn nobody_is_invited_who_does_not_work_here() {
     let folder = shipped();
@@ -250,10 +345,33 @@ async fn nothing_is_purged_without_a_decision() {
     for engine in ENGINES {
         let database = database(engine);
         let app = App::open(config(SERVICE, "", &database.address), Clock::manual(at(0, 8, 0))).await.unwrap();
+        let then = at(0, 8, 0).minus(Duration::from_hours(100 * 24));
+        let mut tx = app.db.write().await.unwrap();
+        let source = source::store::the_import(&mut tx, &Named::import(), then).await.unwrap();
+        let new = NewMention {
+            source_id: Some(source),
+            channel: "import",
+            native_id: "1",
+            kind: "post",
+            body: "Det var en gång en annan kommun.",
+            authored_at: then,
+            seen_at: then,
+            hearing: "{}".to_owned(),
+            ..NewMention::default()
+        };
+        let old = kept(&mut tx, new, then).await;
+        mention::store::settle(&mut tx, &[old], then).await.unwrap();
+        tx.commit().await.unwrap();
+        let is_there = async || {
+            let mut tx = app.db.read().await.unwrap();
+            mention::store::find(&mut tx, old).await.unwrap().is_some()
+        };
         let class = Retention { class: "R1".into(), keep_days: 90, decision: None };
         let refused = purge(&app, &class, app.clock.now()).await.unwrap_err();
         assert!(matches!(refused, PurgeError::NoDecision(_)), "{refused}");
+        assert!(is_there().await, "what nobody has decided about stays");
         let decided = Retention { decision: Some("KS 2026/1".into()), ..class };
-        assert_eq!(purge(&app, &decided, app.clock.now()).await.unwrap(), 0);
+        assert_eq!(purge(&app, &decided, app.clock.now()).await.unwrap(), 1);
+        assert!(!is_there().await, "and what somebody has decided about goes");
     }
 }

@@ -41,7 +41,7 @@ pub async fn house() -> House {
     furnish(&database, folder).await
 }
 
-async fn furnish(database: &str, folder: tempfile::TempDir) -> House {
+pub async fn furnish(database: &str, folder: tempfile::TempDir) -> House {
     let token = folder.path().join("token");
     std::fs::write(&token, "123:TEST").unwrap();
     let service = format!(
@@ -279,6 +279,25 @@ async fn a_link_leads_to_a_password_and_the_password_to_the_inbox() {
     assert!(set.contains("HttpOnly") && set.contains("SameSite=Lax"), "{set}");
 }
 
+/// A chat that looks a reminder's link up, to show what is behind it, finds a page that tells nothing.
+#[tokio::test]
+async fn a_link_to_a_case_shows_a_stranger_the_sign_in_and_nothing_of_the_case() {
+    let house = house().await;
+    let case = house.case(Told::default()).await;
+    let mut stranger = house.stranger();
+    let link = stranger.get(&format!("/arende/{case}")).await;
+    assert_eq!(link.to, format!("/logga-in?till=%2Farende%2F{case}"));
+    let sign_in = stranger.get(&link.to).await;
+    let bare = stranger.get("/logga-in").await;
+    assert_eq!((sign_in.status, bare.status), (StatusCode::OK, StatusCode::OK));
+    for page in [&link, &sign_in, &bare] {
+        for word in ["og:", "twitter:", "Brunt vatten", "Nol", "Hilda", "VA-enheten", "Skribent", "Vatten och avlopp"] {
+            assert!(!page.body.contains(word), "{word}: {}", page.body);
+        }
+        assert!(!page.headers.contains_key(header::LINK), "{:?}", page.headers);
+    }
+}
+
 #[tokio::test]
 async fn wrong_passwords_cost_time_and_an_unknown_name_is_met_as_a_known_one() {
     let house = house().await;
@@ -326,6 +345,24 @@ async fn a_letter_that_no_database_looks_for_is_a_bad_question_and_no_fault_of_o
     let mut browser = house.browser(OF_WATER).await;
     for path in ["/?q=%00", "/logga-in/%00", "/arende/1%00"] {
         assert_eq!(browser.get(path).await.status, StatusCode::BAD_REQUEST, "{path}");
+    }
+    let case = house.case(Told::default()).await;
+    let told = browser.post(&format!("/arende/{case}/svara"), &[("text", "Hej\0då")]).await;
+    assert_eq!(told.status, StatusCode::BAD_REQUEST);
+    assert!(told.body.contains("Vi kunde inte läsa det som skickades"), "{}", told.body);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_refused_in_our_own_words() {
+    let house = house().await;
+    let mut browser = house.browser(OF_WATER).await;
+    for (path, status, said) in [
+        ("/arende/sju", StatusCode::NOT_FOUND, "Sidan finns inte"),
+        ("/inkorg?sok=vatten&sok=el", StatusCode::BAD_REQUEST, "Vi kunde inte läsa det som skickades"),
+    ] {
+        let told = browser.get(path).await;
+        assert_eq!(told.status, status, "{path}");
+        assert!(told.body.contains(said), "{path}: {}", told.body);
     }
 }
 

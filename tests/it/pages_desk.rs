@@ -1,10 +1,19 @@
 //! The pages of coordination as a browser meets them: offers, two promises, lanes, Läget, Organisation, Vem får det?.
 
 use axum::http::StatusCode;
+use lyhord::app::office::Office;
+use lyhord::assignment::desk_store::{self, FeedRow};
 use lyhord::assignment::spokesperson::NOTICE;
 use lyhord::case::promise_store;
+use lyhord::case::store::CaseRow;
+use lyhord::id::CaseId;
+use lyhord::jobs::keep_posts::{self, From};
+use lyhord::response::acts;
+use lyhord::source::{Kind, Post};
+use lyhord::{assignment, jobs, journal, on};
 
-use crate::pages::{Told, house};
+use crate::desk::when;
+use crate::pages::{COMMUNICATOR, House, Told, between, house};
 
 const CHIEF: &str = "hedda-exempel";
 const OF_WATER: &str = "hilda-pahittfors";
@@ -272,14 +281,144 @@ async fn the_page_that_foretells_says_what_the_command_says_and_keeps_nothing() 
     let page = staff.post("/vem-far-det", &[("text", text)]).await;
     assert!(page.body.contains("<h2>VA-enheten</h2>") && page.body.contains("Vatten och avlopp"), "{}", page.body);
     let app = &house.app;
-    let desk = lyhord::assignment::choose::Desk::default();
+    let office = Office::default();
     let told =
-        lyhord::app::ask::ask(&app.config, &app.watch, app.judge().as_ref(), (text, "forum"), &desk, house.now());
-    for said in [&told.unit, &told.first_by, &told.whole_by, &told.judged] {
+        lyhord::app::ask::ask(&app.config, &app.watch, app.judge().as_ref(), (text, "forum"), &office, house.now());
+    assert!(page.body.contains("<option value=\"forum\" selected>"), "{}", page.body);
+    for said in [&told.unit, &told.owner, &told.first_by, &told.whole_by, &told.judged] {
         assert!(page.body.contains(said.as_str()), "{said}");
     }
     let mut tx = app.db.read().await.unwrap();
     let kept: i64 =
         lyhord::on!(tx, c => sqlx::query_scalar("select count(*) from mentions").fetch_one(c).await).unwrap();
     assert_eq!(kept, 0);
+}
+
+/// Whom the page names for a text, and the case that the jobs then make of the same words.
+async fn foretold_and_given(house: &House, text: &str) -> (String, CaseRow) {
+    let (app, now) = (&house.app, house.now());
+    let page = house.browser(OF_WATER).await.post("/vem-far-det", &[("text", text), ("kanal", "forum")]).await;
+    let foretold = between(&page.body, "<dt>Ansvarig</dt><dd>", "</dd>").unwrap().to_owned();
+    let post = Post {
+        channel: "forum".to_owned(),
+        native_id: text.to_owned(),
+        kind: Kind::Post,
+        text: text.to_owned(),
+        authored_at: Some(now),
+        ..Post::default()
+    };
+    let from = From { source: house.source, key: "tidning", imported: false };
+    let mut tx = app.db.write().await.unwrap();
+    let kept = keep_posts::keep(app, &mut tx, from, &[post], now).await.unwrap();
+    assert_eq!(kept.new, 1);
+    journal::append(&mut tx, &kept.facts).await.unwrap();
+    tx.commit().await.unwrap();
+    jobs::classify_mentions::run(app, now).await.unwrap();
+    jobs::open_cases::run(app, now).await.unwrap();
+    jobs::assign_cases::run(app, now).await.unwrap();
+    let mut tx = app.db.read().await.unwrap();
+    let newest: CaseId = on!(tx, c => sqlx::query_scalar("select max(id) from cases").fetch_one(c).await).unwrap();
+    drop(tx);
+    (foretold, house.row(newest).await)
+}
+
+/// The page and the job gave the same reason, and the one who has it is named in it.
+fn the_same(house: &House, foretold: &str, row: &CaseRow) {
+    let because = row.route_because.as_deref().unwrap();
+    assert!(because.ends_with(foretold), "{foretold}\n{because}");
+    let owner = house.app.config.organisation.name_of_staff(row.owner.as_deref().unwrap());
+    assert!(foretold.contains(owner), "{foretold}: {owner}");
+}
+
+#[tokio::test]
+async fn the_page_foretells_the_one_on_duty_though_others_have_less_to_do() {
+    let house = house().await;
+    for _ in 0..3 {
+        house.case(Told { unit: "kommunikation", owner: COMMUNICATOR, ..Told::default() }).await;
+    }
+    let rumour = "Är det sant att Ale kommun ska stänga badhuset i Nödinge? Någon påstår det.";
+    let (foretold, row) = foretold_and_given(&house, rumour).await;
+    assert_eq!(foretold, "Ivar Provsson har passet i Kommunikationsenheten (3 av 10 ärenden).");
+    assert_eq!(row.owner.as_deref(), Some(COMMUNICATOR));
+    the_same(&house, &foretold, &row);
+}
+
+#[tokio::test]
+async fn the_page_foretells_the_one_on_call_when_it_is_acute_at_night() {
+    let house = house().await;
+    house.app.clock.set(when("2026-11-25 02:30"));
+    for _ in 0..2 {
+        house.case(Told::default()).await;
+    }
+    let danger = "Vattnet i Nol är förgiftat, flera barn har blivit akut sjuka av kranvattnet";
+    let (foretold, row) = foretold_and_given(&house, danger).await;
+    assert_eq!(row.urgency, "akut");
+    assert_eq!(foretold, "Hilda Påhittfors har passet i VA-enheten (2 av 15 ärenden).");
+    the_same(&house, &foretold, &row);
+}
+
+#[tokio::test]
+async fn the_page_foretells_that_it_waits_when_all_who_are_here_have_enough() {
+    let house = house().await;
+    let now = house.now();
+    let mut first = None;
+    for _ in 0..15 {
+        let id = house.case(Told::default()).await;
+        first.get_or_insert(id);
+    }
+    let mut tx = house.app.db.write().await.unwrap();
+    let until = now.plus(std::time::Duration::from_hours(48));
+    assignment::store::put_absence(&mut tx, "sixten-prov", now, until, None).await.unwrap();
+    tx.commit().await.unwrap();
+    let waits = "Det väntar i kön: alla i VA-enheten har fullt. Rut Exempelgren svarar för kön.";
+    let question = "Brunt vatten i Nödinge! Vet kommunen om det, och när blir det rent igen?";
+    let (foretold, row) = foretold_and_given(&house, question).await;
+    assert_eq!((foretold.as_str(), row.queued_at), (waits, Some(now)));
+    the_same(&house, &foretold, &row);
+    // Somebody gets room: what waits is given it, and what is new stands behind.
+    let mut tx = house.app.db.write().await.unwrap();
+    let answer = acts::Answer { text: "Klart.", url: None, outcome: None, unit: None, answered_at: None };
+    acts::answer(&mut tx, OF_WATER, first.unwrap(), None, answer, now).await.unwrap();
+    tx.commit().await.unwrap();
+    let other = "Hej Ale kommun! När spolar ni avloppet på Byvägen i Alafors? Det luktar illa i källaren.";
+    let (foretold, new) = foretold_and_given(&house, other).await;
+    assert_eq!((foretold.as_str(), new.queued_at), (waits, Some(now)));
+    the_same(&house, &foretold, &new);
+    let row = house.row(row.id).await;
+    assert_eq!((row.owner.as_deref(), row.queued_at), (Some(OF_WATER), None));
+}
+
+#[tokio::test]
+async fn how_a_calendar_with_absences_is_read_and_why_not_shows_on_the_page() {
+    let house = house().await;
+    let now = house.now();
+    let mut tx = house.app.db.write().await.unwrap();
+    let feeds = ["saga-malin-mall", "sixten-prov", "tyra-fiktivlund"].map(|staff| (staff.to_owned(), "x".to_owned()));
+    desk_store::know_feeds(&mut tx, &feeds, now).await.unwrap();
+    let read = |staff: &str, failures: i64, why: &str| FeedRow {
+        staff: staff.to_owned(),
+        next_poll_at: now,
+        etag: None,
+        last_modified: None,
+        failures,
+        last_ok_at: Some(now),
+        why: why.to_owned(),
+    };
+    for row in [read("saga-malin-mall", 0, ""), read("sixten-prov", 2, "Servern svarade med fel 503.")] {
+        desk_store::feed_read(&mut tx, &row).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    let amiss = "<dt>Sixten Prov</dt><dd><span class=\"tag late\">Servern svarade med fel 503. Senast läst";
+    let page = house.browser(CHIEF).await.get("/organisation").await;
+    for shown in [
+        "Frånvaro ur kalendrar",
+        amiss,
+        "<dt>Saga-Malin Mall</dt><dd>Senast läst",
+        "<dt>Tyra Fiktivlund</dt><dd>Inte läst än.",
+    ] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    let own = house.browser("sixten-prov").await.get("/organisation").await;
+    assert!(own.body.contains(amiss) && !own.body.contains("Inte läst än."), "her own, and nobody else's");
+    assert!(!house.browser(OF_STREETS).await.get("/organisation").await.body.contains("Frånvaro ur kalendrar"));
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use lyhord::app::App;
 use lyhord::clock::{Clock, Time};
 use lyhord::config::{self, Config, Overrides};
+use lyhord::http::Limits;
 use lyhord::{jobs, queue};
 use tokio::sync::watch;
 
@@ -31,6 +32,11 @@ pub fn config(service: &str, sources: &str, database: &str) -> Config {
     .unwrap_or_else(|problems| panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
+tokio::task_local! {
+    /// The bounds of what the programs of a test ask of others, where they are not the usual ones.
+    pub static LIMITS: Limits;
+}
+
 /// The whole program under a told time, with its workers running.
 pub struct Running {
     pub app: Arc<App>,
@@ -40,7 +46,8 @@ pub struct Running {
 
 impl Running {
     pub async fn start(config: Config, now: Time) -> Self {
-        let app = Arc::new(App::open(config, Clock::manual(now)).await.unwrap());
+        let limits = LIMITS.try_with(Clone::clone).unwrap_or_default();
+        let app = Arc::new(App::open_within(config, Clock::manual(now), limits).await.unwrap());
         app.take_over_configuration().await.unwrap();
         let (stop, mut stopped) = watch::channel(false);
         let until = async move {
