@@ -15,6 +15,9 @@ use crate::mention::{Relevance, Span};
 const ALSO_SHARE: f32 = 0.45;
 /// The least probability of a second intent.
 const ALSO_AT: f32 = 0.22;
+/// From this probability on a post is a threat, although something else is likelier: a threat that is missed is worse than a
+/// complaint that somebody looks at as one.
+const THREAT_WINS_AT: f32 = 0.2;
 /// What one stem is worth to a topic that the model has never seen, in its scores.
 const STEM_SCORE: f32 = 2.0;
 
@@ -134,7 +137,7 @@ impl Judge {
         (prior, near): (Option<Relevance>, Nearness),
     ) -> Classification {
         let [about, topics, intents, tones, hastes] = scores;
-        let (topic, intent, tone, haste) = (best(topics), best(intents), best(tones), best(hastes));
+        let (topic, intent, tone, haste) = (best(topics), self.intent(intents), best(tones), best(hastes));
         let relevant = about.get(1).copied().unwrap_or(0.5);
         let topic_slug = self.label(1, topic.class).to_owned();
         let chosen = Intent::from_slug(self.label(2, intent.class)).unwrap_or(Intent::Information);
@@ -201,9 +204,20 @@ impl Judge {
         self.labels.get(question).and_then(|labels| labels.get(class)).map_or("", String::as_str)
     }
 
+    /// What a post wants: the likeliest, but a threat that is likely enough before anything that is likelier.
+    fn intent(&self, chances: &[f32]) -> Answer {
+        let threat =
+            self.answer(2, chances, Intent::Threat.slug()).filter(|threat| threat.probability >= THREAT_WINS_AT);
+        threat.unwrap_or_else(|| best(chances))
+    }
+
+    fn answer(&self, question: usize, chances: &[f32], slug: &str) -> Option<Answer> {
+        let class = self.labels.get(question)?.iter().position(|label| label == slug)?;
+        Some(Answer { class, probability: *chances.get(class)? })
+    }
+
     fn probability(&self, question: usize, chances: &[f32], slug: &str) -> f32 {
-        let class = self.labels.get(question).and_then(|labels| labels.iter().position(|label| label == slug));
-        class.and_then(|class| chances.get(class)).copied().unwrap_or(0.0)
+        self.answer(question, chances, slug).map_or(0.0, |answer| answer.probability)
     }
 
     fn relevance(&self, relevant: f32, prior: Option<Relevance>, near: Nearness) -> Relevance {
@@ -331,6 +345,22 @@ fn best(chances: &[f32]) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_threat_that_is_likely_enough_wins_over_what_is_likelier() {
+        let judge = Judge::shipped().unwrap();
+        let slugs = &judge.labels[2];
+        let chances = |threat: f32| -> Vec<f32> {
+            let of = |slug: &str| match slug {
+                "hot-hat" => threat,
+                "klagomal" => 0.95 - threat,
+                _ => 0.05 / 8.0,
+            };
+            slugs.iter().map(|slug| of(slug)).collect()
+        };
+        let chosen = |threat: f32| slugs[judge.intent(&chances(threat)).class].clone();
+        assert_eq!((chosen(0.19).as_str(), chosen(0.21).as_str()), ("klagomal", "hot-hat"));
+    }
 
     #[test]
     fn a_post_that_the_rules_are_sure_of_is_turned_away_only_when_the_judge_is_all_but_sure() {
