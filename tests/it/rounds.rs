@@ -3,17 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::{Request, header};
 use lyhord::assignment::handover::Receiver;
 use lyhord::assignment::{self, Lane};
 use lyhord::calendar::hours::Week;
 use lyhord::calendar::{Calendar, Year};
+use lyhord::case::DismissReason;
 use lyhord::clock::Time;
 use lyhord::config::Config;
 use lyhord::id::CaseId;
 use lyhord::response::offer_acts::{HandOver, Reach};
 use lyhord::response::{Refused, acts, offer_acts, press, promise_acts};
+use lyhord::web::{secret, store};
+use tower::ServiceExt as _;
 
-use crate::desk::{Desk, Matter};
+use crate::desk::{Desk, Matter, when};
 use crate::harness::{ENGINES, at};
 
 fn as_is(_: &mut Config) {}
@@ -270,6 +275,101 @@ async fn a_promise_runs_by_the_hours_it_was_made_with_although_they_have_been_ch
         assert_eq!(row.due_at, Some(at(1, 11, 0)), "two office hours later: the night is still closed");
         assert_eq!((row.calendar, row.policy_version), (made.calendar, made.policy_version));
         desk.until(at(0, 12, 0)).await;
+        desk.stop().await;
+    }
+}
+
+/// The inbox as this person sees it.
+async fn inbox(desk: &Desk, staff: &str) -> String {
+    let (token, csrf, now) = (secret::new(), secret::new(), desk.now());
+    let mut tx = desk.running.app.db.write().await.unwrap();
+    store::put_account(&mut tx, staff, now).await.unwrap();
+    let until = now.plus(Duration::from_hours(12));
+    store::put_session(&mut tx, &secret::hash(&token), staff, &csrf, now, until).await.unwrap();
+    tx.commit().await.unwrap();
+    let request =
+        Request::get("/inkorg").header(header::COOKIE, format!("__Host-lyhord={token}")).body(Body::empty()).unwrap();
+    let response = lyhord::web::router(Arc::clone(&desk.running.app)).oneshot(request).await.unwrap();
+    let page = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    String::from_utf8(page.to_vec()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_inbox_says_why_each_case_is_silent() {
+    let mut desk = Desk::open(ENGINES[0], at(0, 9, 0), as_is).await;
+    let mut cases = Vec::new();
+    for _ in 0..5 {
+        cases.push(desk.opens(Matter::default()).await);
+        desk.until(desk.now().plus(Duration::from_mins(1))).await;
+    }
+    let [told, put_off, seen, waits, unit] = cases[..] else { panic!("five cases") };
+    let who = "sixten-prov";
+    puts_off(&mut desk, who, put_off, at(0, 15, 0)).await;
+    let app = Arc::clone(&desk.running.app);
+    let mut tx = app.db.write().await.unwrap();
+    let now = desk.now();
+    acts::acknowledge(&mut tx, who, seen, None, now).await.unwrap();
+    let calendars = &app.config.calendars;
+    promise_acts::wait_for_citizen(&mut tx, calendars, who, waits, None, 5, "Vilken gata?", now).await.unwrap();
+    tx.commit().await.unwrap();
+    desk.until(desk.now()).await;
+    let page = inbox(&desk, "rut-exempelgren").await;
+    for (case, why) in [
+        (told, "Påmint, nästa påminnelse"),
+        (put_off, "Tyst: uppskjutet till"),
+        (seen, "Tyst: kvitterat, påminns igen"),
+        (waits, "Tyst: väntar på den som skrev"),
+    ] {
+        let hold = desk.row(case).await.hold.unwrap();
+        assert!(hold.starts_with(why), "{hold}");
+        assert!(page.contains(&hold), "{hold} does not stand in the inbox");
+    }
+    // In the evening it is the hour that is silent.
+    desk.until(at(0, 18, 0)).await;
+    let page = inbox(&desk, "rut-exempelgren").await;
+    let hold = desk.row(unit).await.hold.unwrap();
+    assert!(page.contains(&hold), "{hold} does not stand in the inbox");
+    desk.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_promises_of_a_case_that_is_dismissed_are_withdrawn_and_nobody_is_told_more() {
+    for engine in ENGINES {
+        let mut desk = Desk::open(engine, at(0, 9, 0), as_is).await;
+        let id = desk.opens(Matter::default()).await;
+        desk.until(at(0, 10, 0)).await;
+        let mut tx = desk.running.app.db.write().await.unwrap();
+        acts::dismiss(
+            &mut tx,
+            "sixten-prov",
+            id,
+            None,
+            DismissReason::NotAboutUs,
+            "Det gäller en annan kommun.",
+            at(0, 10, 0),
+        )
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
+        desk.until(at(0, 10, 1)).await;
+        desk.tell();
+        desk.until(at(3, 12, 0)).await;
+        assert_eq!(desk.tell(), "");
+        let events = desk.events(id).await;
+        let withdrawn = events.lines().filter(|line| line.contains("withdraw Mon 23/11 10:00")).count();
+        assert_eq!(withdrawn, 2, "{events}");
+        desk.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn danger_at_night_goes_to_the_next_when_the_one_on_call_is_away() {
+    for engine in ENGINES {
+        let mut desk = Desk::open(engine, when("2026-11-25 02:30"), as_is).await;
+        is_away(&desk, "hilda-pahittfors", when("2026-11-24 00:00"), when("2026-11-27 00:00"), None).await;
+        let id = desk.opens(Matter { urgency: "akut", ..Matter::default() }).await;
+        assert_eq!(desk.row(id).await.owner.as_deref(), Some("sixten-prov"));
+        assert!(desk.tell().contains("said to sixten-prov in terminal: notice"), "at once, in the night");
         desk.stop().await;
     }
 }
