@@ -93,7 +93,7 @@ async fn stage(engine: Engine, server: &Server) -> (Desk, String) {
 async fn an_absence_in_her_calendar_sends_her_cases_to_others() {
     for engine in ENGINES {
         let server = Server::default();
-        server.says(&[("20261124T080000", "20261126T000000")]);
+        server.says(&[("20261123T110000", "20261126T000000")]);
         let (mut desk, _) = stage(engine, &server).await;
         let id = desk.opens(Matter::default()).await;
         assert_eq!(desk.row(id).await.owner.as_deref(), Some("sixten-prov"));
@@ -101,17 +101,17 @@ async fn an_absence_in_her_calendar_sends_her_cases_to_others() {
         let (whole, unchanged) = server.asked();
         assert_eq!(whole, 1, "the calendar is sent once and then only asked about");
         assert!(unchanged >= 2, "{unchanged}");
-        desk.until(at(1, 8, 0)).await;
+        desk.until(at(0, 11, 0)).await;
         assert_eq!(desk.row(id).await.owner.as_deref(), Some("hilda-pahittfors"));
         // She is back sooner than was said: the calendar says so, and the absence ends.
-        server.says(&[("20261124T080000", "20261124T120000")]);
-        desk.until(at(1, 9, 0)).await;
+        server.says(&[("20261123T110000", "20261123T150000")]);
+        desk.until(at(0, 12, 0)).await;
         let mut tx = desk.running.app.db.read().await.unwrap();
         let told = desk_store::told_by_feed(&mut tx, "sixten-prov", desk.now()).await.unwrap();
-        assert_eq!(told.iter().map(|(_, _, until)| *until).collect::<Vec<_>>(), [at(1, 12, 0)]);
+        assert_eq!(told.iter().map(|(_, _, until)| *until).collect::<Vec<_>>(), [at(0, 15, 0)]);
         drop(tx);
         server.says(&[]);
-        desk.until(at(1, 10, 0)).await;
+        desk.until(at(0, 13, 0)).await;
         let mut tx = desk.running.app.db.read().await.unwrap();
         assert_eq!(desk_store::told_by_feed(&mut tx, "sixten-prov", desk.now()).await.unwrap(), []);
         drop(tx);

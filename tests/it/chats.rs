@@ -1077,7 +1077,8 @@ async fn a_later_reminder_takes_the_buttons_from_the_earlier_one() {
 async fn an_evening_gone(telegram: &FakeTelegram, stage: &Stage, day: i8, urgency: Urgency, hours: u64) -> CaseId {
     stage.bind(SIXTEN, "telegram", "1000").await;
     telegram.start(1000);
-    stage.until(at(day, 16, 20)).await;
+    // What danger is told of is tried every five minutes through the night, so its evening begins late.
+    stage.until(if urgency == Urgency::Acute { at(day, 22, 20) } else { at(day, 16, 20) }).await;
     telegram.down(true);
     let case = stage.case_of(urgency, hours).await;
     stage.until(at(day, 23, 40)).await;
