@@ -16,6 +16,7 @@ fn the_shipped_model_is_what_training_makes_of_the_seed_bit_for_bit() {
         .output()
         .unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert!(std::fs::metadata(&made).unwrap().len() <= 4_000_000, "the model is at most 4 MB");
     assert!(
         std::fs::read(&made).unwrap() == std::fs::read(home.join("src/classification/model.bin")).unwrap(),
         "the seed, the lexicon or the training has changed: run `lyhord train --out src/classification/model.bin`"
