@@ -19,11 +19,16 @@ server=$!
 
 # Fields 14 and 15 of stat are user and system ticks; the name in field 2 may hold blanks, so count after its bracket.
 ticks() { sed 's/.*) //' "/proc/$server/stat" | awk '{ print $12 + $13 }'; }
+word='function word(figure, gate, aim) { return figure <= aim ? "aim met" : figure <= gate ? "met" : "**not met**" }'
 sleep "$warm_up"
 kill -0 "$server" 2>/dev/null || { echo "lyhord ended:" >&2; cat "$folder/log" >&2; exit 1; }
 before=$(ticks)
 sleep "$seconds"
 after=$(ticks)
 awk -v ticks=$((after - before)) -v hz="$(getconf CLK_TCK)" -v seconds="$seconds" \
-    'BEGIN { printf "idle CPU: %.2f %% of one core (%d ticks of 1/%d s in %d s); gate 0.50 %%\n", 100 * ticks / hz / seconds, ticks, hz, seconds }'
-awk '/^VmRSS/ { printf "RSS: %.1f MB; gate 96 MB\n", $2 / 1024 }' "/proc/$server/status"
+    'BEGIN { share = 100 * ticks / hz / seconds
+    printf "| R3 | idle CPU, %d s | 0.5 %% of a core | 0.1 %% of a core | %.2f %% of a core: %s |\n", seconds, share, word(share, 0.5, 0.1) }
+    '"$word"
+awk '/^VmRSS/ { mb = $2 / 1024
+    printf "|  | idle memory, empty database | 96 MB |  | %.1f MB: %s |\n", mb, word(mb, 96, 0) }
+    '"$word" "/proc/$server/status"

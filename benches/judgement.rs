@@ -9,7 +9,7 @@ use cpu_time::ProcessTime;
 use lyhord::classification::judge::Judge;
 use lyhord::classification::seed;
 use lyhord::classification::train::Lesson;
-use measure::{median, verdict};
+use measure::{Better, figure, median};
 
 #[expect(dead_code, reason = "the other benches tell ratios")]
 mod measure;
@@ -44,11 +44,5 @@ fn main() {
     let letters: usize = lessons.iter().map(|lesson| lesson.title.len() + lesson.text.len()).sum();
     println!("{} posts of {} bytes, all judgements of each", lessons.len(), letters / lessons.len());
     println!("p50 {:.0} µs, p90 {:.0} µs, most {:.0} µs", at(50), at(90), at(100));
-    verdict(
-        "all judgements of a post, p99",
-        &format!("{:.0} µs", at(99)),
-        at(99) < 300.0,
-        at(99) < 100.0,
-        "300 / 100 µs",
-    );
+    figure("", "all judgements of a post, p99", 300.0, Some(100.0), at(99), "µs", Better::Less);
 }

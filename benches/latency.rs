@@ -5,6 +5,8 @@
 mod fake_feed;
 #[path = "../tests/it/fake_telegram.rs"]
 mod fake_telegram;
+#[expect(dead_code, reason = "the other benches tell ratios")]
+mod measure;
 #[path = "../tests/it/running.rs"]
 #[expect(dead_code, reason = "made for the tests, which use all of it")]
 mod running;
@@ -17,6 +19,7 @@ use fake_telegram::FakeTelegram;
 use lyhord::app::App;
 use lyhord::clock::Clock;
 use lyhord::{chat, jobs, queue, source};
+use measure::{Better, figure};
 
 const TOKEN: &str = "123456:TEST-token-of-no-bot";
 /// A post that takes longer is a failed run.
@@ -81,8 +84,17 @@ async fn main() {
         tokio::time::sleep(REST).await;
     }
     waits.sort_unstable();
-    let at = |share: usize| waits[(waits.len() * share / 100).min(waits.len() - 1)].as_millis();
-    println!("{posts} posts, feed to chat API: p50 {} ms, p95 {} ms, max {} ms", at(50), at(95), at(100));
+    let at = |share: usize| waits[(waits.len() * share / 100).min(waits.len() - 1)].as_secs_f64();
+    println!("{posts} posts, feed to chat API: p50 {:.2} s, max {:.2} s", at(50), at(100));
+    figure(
+        "",
+        "from a post in a feed to the reminder at the chat's API, p95",
+        5.0,
+        Some(1.0),
+        at(95),
+        "s",
+        Better::Less,
+    );
     app.db.close().await;
 }
 

@@ -19,7 +19,7 @@ use lyhord::mention::watch::{Scratch, Watch, compile};
 use lyhord::mention::words::{Rule, Sign, Words};
 
 use corpus::{Corpus, boolean_rules, corpus, rules};
-use measure::{median, say, timed, verdict};
+use measure::{Better, figure, median, say, timed};
 
 mod corpus;
 mod measure;
@@ -140,13 +140,8 @@ fn main() {
     let few_rules = compile(&few_words);
     if let (Some(before), Some(after)) = (before, resident_mb()) {
         let grown = after - before;
-        verdict(
-            &format!("memory of {few} terms in {} rules", few_words.rules.len()),
-            &format!("{grown:.1} MB"),
-            grown < 40.0,
-            grown < 40.0,
-            "40 MB",
-        );
+        let what = format!("memory of {few} terms in {} rules, grown RSS", few_words.rules.len());
+        figure("", &what, 40.0, None, grown, "MB", Better::Less);
     }
     let many_rules = compile(&many_words);
     let (few_terms, many_terms) = (compile(&term_rules(small)), compile(&term_rules(large)));
@@ -187,16 +182,16 @@ fn main() {
         corpus.posts.iter().map(|post| term_hits(few_terms.index(), post, &mut tokens, &mut hits)).sum();
     println!("{heard_terms} hits in {posts} posts");
     println!("posts a CPU second: automaton {:.0}, terms {:.0}, rules {:.0}", rate(0), rate(1), rate(3));
-    say("M1 terms / Aho–Corasick DFA with bounds", 0.6, 1.5, ratio(0, 1));
-    say("M2 ten times the terms / the first number", 0.8, 0.95, ratio(1, 2));
-    say("M2 ten times the rules / the first number", 0.8, 0.95, ratio(3, 4));
+    say("M1", "terms / Aho–Corasick DFA with word bounds", 0.6, 1.5, ratio(0, 1));
+    say("M2", "ten times the terms / the first number", 0.8, 0.95, ratio(1, 2));
+    say("M2", "ten times the rules / the first number", 0.8, 0.95, ratio(3, 4));
     if rounds.iter().all(|times| times[5].is_finite() && times[6].is_finite()) {
-        say("M3 terms / pyahocorasick with bounds", 4.0, 10.0, ratio(5, 1));
-        say("M3 terms / flashtext", 12.0, 35.0, ratio(6, 1));
+        say("M3", "terms / pyahocorasick with bounds", 4.0, 10.0, ratio(5, 1));
+        say("M3", "terms / flashtext", 12.0, 35.0, ratio(6, 1));
     } else {
         println!("no Python peers: pip install pyahocorasick flashtext, and name that Python in LYHORD_PYTHON");
     }
-    say("M4 boolean rules / terms alone", 0.7, 0.9, ratio(1, 3));
+    say("M4", "boolean rules / terms alone", 0.7, 0.9, ratio(1, 3));
 }
 
 /// The Python peers, each in a process of its own a round; they hear the first posts only, being slow.

@@ -21,26 +21,33 @@ pub fn median(mut values: Vec<f64>) -> (f64, f64, f64) {
     (values[values.len() / 2], values[0], values[values.len() - 1])
 }
 
-/// A ratio of which more is better, beside its gate and its aim.
-pub fn say(name: &str, gate: f64, aim: f64, ratios: Vec<f64>) {
-    let (middle, least, most) = median(ratios);
-    verdict(
-        name,
-        &format!("{middle:.2} (min {least:.2}, max {most:.2})"),
-        middle >= gate,
-        middle >= aim,
-        &format!("{gate} / {aim}"),
-    );
+/// Which way a figure should go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Better {
+    More,
+    Less,
 }
 
-/// Any figure beside its gate and its aim.
-pub fn verdict(name: &str, figure: &str, gate: bool, aim: bool, goals: &str) {
-    let word = if aim {
-        "PASS, aim met"
-    } else if gate {
-        "PASS"
-    } else {
-        "FAIL"
+/// A ratio of which more is better, as a row of the table in `benches/README.md`.
+pub fn say(id: &str, what: &str, gate: f64, aim: f64, ratios: Vec<f64>) {
+    let (middle, least, most) = median(ratios);
+    let figure = format!("{middle:.2} ({least:.2} to {most:.2})");
+    row([id, what, &gate.to_string(), &aim.to_string(), &figure], middle >= gate, middle >= aim);
+}
+
+/// Any one figure, as a row of the table in `benches/README.md`.
+pub fn figure(id: &str, what: &str, gate: f64, aim: Option<f64>, figure: f64, unit: &str, better: Better) {
+    let met = |goal: f64| if better == Better::More { figure >= goal } else { figure <= goal };
+    let shown = |goal: f64| format!("{goal} {unit}");
+    let cells = [id, what, &shown(gate), &aim.map(shown).unwrap_or_default(), &format!("{figure:.1} {unit}")];
+    row(cells, met(gate), aim.is_some_and(met));
+}
+
+fn row([id, what, gate, aim, figure]: [&str; 5], gate_met: bool, aim_met: bool) {
+    let word = match (gate_met, aim_met) {
+        (_, true) => "aim met",
+        (true, false) => "met",
+        (false, false) => "**not met**",
     };
-    println!("{name:<56} {figure:<36} gate / aim {goals:<14} {word}");
+    println!("| {id} | {what} | {gate} | {aim} | {figure}: {word} |");
 }

@@ -50,6 +50,7 @@ pub mod safety;
 pub mod seed;
 pub mod similar;
 pub mod standing;
+mod stems;
 pub mod store;
 pub mod suggest;
 pub mod tone;

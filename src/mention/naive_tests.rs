@@ -221,6 +221,28 @@ fn phrases_and_near_never_reach_from_the_title_into_the_text() {
 }
 
 #[test]
+fn swedish_letters_are_never_folded_and_words_never_cut() {
+    let rules = ["al", "ål", "öl", "ol", "ale"].map(|text| Rule {
+        name: text.to_owned(),
+        query: parse(text).unwrap(),
+        sign: Sign::Review,
+        because: String::new(),
+    });
+    let watch = compile(&Words { rules: rules.into(), ..Words::default() });
+    for (text, heard) in [
+        ("En Ål i ån", vec!["ål"]),
+        ("En A\u{30a}L i ån", vec!["ål"]),
+        ("Det finns AL här", vec!["al"]),
+        ("ÖL", vec!["öl"]),
+        ("Ol", vec!["ol"]),
+        ("Ale-skolan", vec!["ale"]),
+        ("Aleppo, skalet, alen och pålen", vec![]),
+    ] {
+        assert_eq!(watch.hear(&Heard { text, ..Heard::default() }).rules, heard, "{text}");
+    }
+}
+
+#[test]
 fn where_a_post_was_found_can_be_asked_alone_and_beside_words() {
     let queries = ["site:alekuriren.se", "lang:sv AND vatten", "channel:rss NOT source:gp", "kind:review OR vatten"];
     let rules = queries.iter().map(|text| Rule {

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use rustc_hash::FxHashSet;
 
-use super::query::{Query, Word};
+use super::query::{Field, Query, Word};
 use super::token;
 
 /// First names, folded, one a line, sorted; shipped with the program so that no configuration can take them away.
@@ -43,6 +43,7 @@ impl Persons {
             let found = match part {
                 Query::Word(word) => self.is_first_name(&word.letters).then(|| word.letters.clone()),
                 Query::Phrase(words) => self.named(words),
+                Query::Field(Field::Tag, tag) => self.is_first_name(tag).then(|| tag.clone()),
                 _ => None,
             };
             if reason.is_none() {
@@ -74,8 +75,9 @@ impl Persons {
 
     fn is_first_name(&self, letters: &str) -> bool {
         let folded = token::fold(letters);
-        let bare = folded.trim_end_matches('s');
-        [folded.as_str(), bare].into_iter().any(|name| is_first_name(name) && !self.allowed.contains(name))
+        // A star behind a name still hears the name.
+        let name = folded.trim_end_matches('*');
+        [name, name.trim_end_matches('s')].into_iter().any(|name| is_first_name(name) && !self.allowed.contains(name))
     }
 }
 
@@ -100,6 +102,16 @@ mod tests {
         for query in ["\"Anna Svensson\"", "kommunalråd AND johan", "{Mikael Berglund}", "Annas NEAR/2 skola", "anna~"]
         {
             assert!(refused(query), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_star_or_a_hashtag_does_not_hide_a_name() {
+        for query in ["johan*", "ale AND #johan", "tag:johan OR ale"] {
+            assert!(refused(query), "{query}");
+        }
+        for query in ["#ale", "#bygglov", "bygglov*", "*skola"] {
+            assert!(!refused(query), "{query}");
         }
     }
 

@@ -42,6 +42,22 @@ fn a_fault_points_at_its_place_and_says_the_way_out() {
 }
 
 #[test]
+fn a_star_leaves_three_letters_together_at_an_end_of_the_word() {
+    for right in ["ski*", "*ola", "sko*a", "s*ola", "*skola~"] {
+        assert!(parse(right).is_ok(), "{right}");
+    }
+    for wrong in ["*", "sk*", "*la", "sk*la", "s*kol*a", "sko**a", "{Skola*}", "skol*~"] {
+        assert!(parse(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn a_field_that_is_nearly_right_is_suggested() {
+    let fault = parse("ale AND chanel:rss").unwrap_err();
+    assert_eq!((fault.span, fault.hint.as_str()), (8..18, "did you mean channel:rss?"));
+}
+
+#[test]
 fn who_wrote_a_post_cannot_be_asked() {
     let refused = parse("author:anna AND ale").unwrap_err();
     assert!(refused.what.contains("REF-02"), "{refused}");

@@ -250,6 +250,35 @@ async fn the_judge_learns_from_corrections_and_one_can_go_back() {
     assert_eq!(other.judge().model().unwrap().version(), shipped);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[cfg_attr(debug_assertions, ignore = "minutes without optimisation: `tests/run --long` runs it with --release")]
+async fn the_whole_seed_and_a_correction_are_learned_beside_the_pages_and_take_office() {
+    let house = house().await;
+    let shipped = house.app.judge().model().unwrap().version().to_owned();
+    correct_one(&house, "Gungan i Kvarnparken är trasig", "kultur-fritid").await;
+    let mut tx = house.app.db.read().await.unwrap();
+    let (due, _) = jobs::refit_judge::next(&house.app, &mut tx).await.unwrap().unwrap();
+    drop(tx);
+    let mut browser = house.browser(COMMUNICATOR).await;
+    let mut learning = std::pin::pin!(jobs::refit_judge::run(&house.app, due));
+    tokio::select! {
+        biased;
+        done = &mut learning => panic!("it learned the whole seed before a page was answered: {done:?}"),
+        page = browser.get("/bevakning/bedomaren") => assert_eq!(page.status, StatusCode::OK),
+    }
+    assert_eq!(house.app.judge().model().unwrap().version(), shipped, "until it has learned the old one judges");
+    learning.await.unwrap();
+    let learned = office(&house).await.unwrap();
+    assert_eq!(
+        (learned.number, learned.corrections, learned.state.as_str()),
+        (2, 1, "in-office"),
+        "one correction makes nothing worse: {}",
+        learned.because
+    );
+    assert_ne!(learned.hash, shipped);
+    assert_eq!(house.app.judge().model().unwrap().version(), learned.hash, "it judges from now on");
+}
+
 #[tokio::test]
 async fn a_rule_is_tried_on_what_is_kept_before_it_is_written() {
     let house = house().await;

@@ -244,6 +244,19 @@ fn a_rule_is_tried_over_history_and_a_faulty_one_is_pointed_at() {
     assert!(person.status.code() == Some(1) && text(&person).contains("REF-01"), "{}", text(&person));
 }
 
+#[test]
+#[cfg_attr(debug_assertions, ignore = "minutes without optimisation: `tests/run --long` runs it with --release")]
+fn the_judge_reports_precision_recall_confusion_and_calibration_after_the_whole_seed() {
+    let folder = shipped();
+    let said = lyhord(folder.path(), &["judge", "report"]);
+    let told = text(&said);
+    assert!(said.status.success(), "{told}");
+    for part in ["Gäller oss: F1 0.9", "topic: makro-F1 0.", "  precision ", "återfunna", " togs för ", "säkerhet 0."]
+    {
+        assert!(told.contains(part), "{part} is missing: {told}");
+    }
+}
+
 /// How much there is of all that a reminder can leave behind.
 async fn left_behind(desk: &Desk) -> Vec<i64> {
     let mut counts = Vec::new();
