@@ -200,8 +200,8 @@ async fn a_request_for_a_document_is_promised_reminded_of_and_answered_the_day_i
         let mut tx = desk.running.app.db.read().await.unwrap();
         let told = lyhord::reminder::store::of_cases(&mut tx, &[id]).await.unwrap();
         drop(tx);
-        let soon = told.iter().filter(|row| row.stage == "due-soon").map(|row| row.recipient.clone());
-        assert_eq!(soon.collect::<Vec<_>>(), [owner.clone()], "before it is due, and nobody else");
+        let soon = told.iter().filter(|row| row.stage == "due-soon").map(|row| row.recipient.as_str());
+        assert_eq!(soon.collect::<Vec<_>>(), [owner.as_str()], "before it is due, and nobody else");
         // Her own answer is the answer: nobody's yes is asked for.
         desk.answers(&owner, id).await;
         let answered = desk.now();
