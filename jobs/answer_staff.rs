@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::App;
+use crate::app::{App, wake};
 use crate::assignment;
 use crate::calendar::stockholm;
 use crate::case;
@@ -176,7 +176,7 @@ impl Hearer {
                 )
             }
         };
-        case::batch_store::look_again(&mut tx, Some(who), None, now).await?;
+        wake::around(&mut tx, &self.0.config.organisation, who, now).await?;
         tx.ring_on_commit(TIMETABLE_BELL);
         tx.ring_on_commit(WEB_BELL);
         commit(tx, speaker, Answer::keep(said), now).await

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-pub use crate::app::office::Office;
+use crate::app::office::Office;
 use crate::app::{App, calendar_of_unit};
 use crate::assignment::{Lane, Matter, Route, desk_store};
 use crate::case::batch_store::Assigned;
@@ -126,7 +126,7 @@ async fn empty_queue(
         let Some(row) = case::store::find(tx, id).await? else { continue };
         let lane = row.lane.as_deref().and_then(Lane::from_slug).unwrap_or_default();
         let route = app.config.organisation.route_again(unit, lane);
-        let choice = office.choose(app, &route, urgency(&row), now);
+        let choice = office.choose(&app.config, &route, urgency(&row), now);
         if !choice.room {
             continue;
         }

@@ -179,6 +179,11 @@ fn heard(app: &App, key: &str, post: &Post, site: &str) -> Result<(Hearing, bool
     });
     let own =
         post.own || post.writer.as_deref().is_some_and(|writer| app.config.accounts.is_ours(&post.channel, writer));
+    let writer = post.writer.as_deref().unwrap_or_default();
+    if own && app.config.accounts.is_automatic(&post.channel, writer, &post.text) {
+        // Nobody has answered, as with an automatic letter: it is no answer and no case, and leaves nothing.
+        return Err(hearing);
+    }
     if post.to_us && !own {
         hearing.relevance = Relevance::Yes;
         hearing.score = 1.0;

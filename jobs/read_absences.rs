@@ -3,10 +3,9 @@
 
 use std::time::Duration;
 
-use crate::app::App;
+use crate::app::{App, wake};
 use crate::assignment::desk_store::{self, FeedRow};
-use crate::assignment::ical;
-use crate::case;
+use crate::assignment::{Organisation, ical};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::jobs::{Job, TIMETABLE_BELL, WEB_BELL};
@@ -47,7 +46,7 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     for feed in feeds {
         let outcome = read(app, &feed, now).await;
         let mut tx = app.db.write().await?;
-        write(&mut tx, feed, outcome, now).await?;
+        write(&mut tx, &app.config.organisation, feed, outcome, now).await?;
         tx.ring_on_commit(TIMETABLE_BELL);
         tx.commit().await?;
     }
@@ -91,7 +90,13 @@ async fn read(app: &App, feed: &FeedRow, now: Time) -> Outcome {
     }
 }
 
-async fn write(tx: &mut Tx, mut feed: FeedRow, outcome: Outcome, now: Time) -> sqlx::Result<()> {
+async fn write(
+    tx: &mut Tx,
+    organisation: &Organisation,
+    mut feed: FeedRow,
+    outcome: Outcome,
+    now: Time,
+) -> sqlx::Result<()> {
     let mut changed = 0;
     match outcome {
         Outcome::Same => (feed.failures, feed.last_ok_at, feed.why) = (0, Some(now), String::new()),
@@ -116,7 +121,7 @@ async fn write(tx: &mut Tx, mut feed: FeedRow, outcome: Outcome, now: Time) -> s
     }
     desk_store::feed_read(tx, &feed).await?;
     if changed > 0 {
-        case::batch_store::look_again(tx, Some(&feed.staff), None, now).await?;
+        wake::around(tx, organisation, &feed.staff, now).await?;
         let body = serde_json::json!({ "staff": feed.staff, "changed": changed });
         let fact = Fact { at: now, actor: "lyhord".to_owned(), kind: "absence.feed", case: None, mention: None, body };
         journal::append(tx, &[fact]).await?;

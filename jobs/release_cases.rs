@@ -1,6 +1,7 @@
 //! Sends the cases of somebody whose absence begins back to the queue, from where others get them: a new round, at once.
 
 use crate::app::App;
+use crate::app::office::Office;
 use crate::assignment::absence::away;
 use crate::assignment::{Lane, desk_store};
 use crate::case::queue_store::{self, Given};
@@ -9,7 +10,6 @@ use crate::classification::Urgency;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::CaseId;
-use crate::jobs::assign_cases::Office;
 use crate::jobs::{BATCH, Job, TIMETABLE_BELL, WEB_BELL};
 use crate::journal::{self, Fact};
 
@@ -119,11 +119,11 @@ async fn give_to_another(
     let lane = row.lane.as_deref().and_then(Lane::from_slug).unwrap_or_default();
     let route = app.config.organisation.route_again(unit, lane);
     let urgency = Urgency::from_slug(&row.urgency).unwrap_or(Urgency::Normal);
-    let named = leaving.deputy.and_then(|named| office.named(app, named, &route, urgency, now));
-    let mut choice = named.unwrap_or_else(|| office.choose(app, &route, urgency, now));
+    let named = leaving.deputy.and_then(|named| office.named(&app.config, named, &route, urgency, now));
+    let mut choice = named.unwrap_or_else(|| office.choose(&app.config, &route, urgency, now));
     let queued = !choice.room;
     if queued {
-        choice = office.keeps_queue(app, &route, now);
+        choice = office.keeps_queue(&app.config, &route, now);
     }
     if row.owner.as_deref() == Some(choice.staff.as_str()) {
         // Nobody else is there at all: who stands in for her is told by the ladder.

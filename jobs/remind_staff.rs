@@ -13,6 +13,7 @@ use crate::case::store::CaseRow;
 use crate::case::{self, CaseState};
 use crate::classification::Urgency;
 use crate::clock::Time;
+use crate::config::Config;
 use crate::db::Tx;
 use crate::id::CaseId;
 use crate::jobs::tell_follow_ups::tell_follow_ups;
@@ -122,9 +123,8 @@ pub struct Said {
 
 /// What is to be said about one case at `now`, one thing after another, until it holds. Pure: a dry run calls it too.
 #[must_use]
-pub fn decide_all(app: &App, case: &CaseRow, known: &Known, now: Time) -> (Vec<Said>, reminder::Look) {
+pub fn decide_all(config: &Config, case: &CaseRow, known: &Known, now: Time) -> (Vec<Said>, reminder::Look) {
     let always = Calendar::always();
-    let config = &app.config;
     let calendar_of = |name: Option<&str>| name.and_then(|name| config.calendars.get(name)).unwrap_or(&always);
     let promised_by = case.calendar.as_deref().and_then(|version| config.calendars.of(version));
     let person = |key: &str| {
@@ -216,7 +216,7 @@ async fn look_at(
     let looks: Vec<(&CaseRow, Vec<Said>, reminder::Look)> = cases
         .iter()
         .map(|case| {
-            let (said, look) = decide_all(app, case, known, now);
+            let (said, look) = decide_all(&app.config, case, known, now);
             (case, said, look)
         })
         .collect();
@@ -243,11 +243,13 @@ async fn look_at(
 }
 
 fn looked_at(case: &CaseRow, look: &reminder::Look, now: Time) -> LookedAt {
-    let (hold, hold_until) = match &look.decision {
-        Decision::Hold { reason, until } => (Some(reason.swedish(*until, now, &stockholm())), *until),
-        Decision::Send { .. } => (None, None),
+    let (hold, hold_kind, hold_until) = match &look.decision {
+        Decision::Hold { reason, until } => {
+            (Some(reason.swedish(*until, now, &stockholm())), Some(reason.slug()), *until)
+        }
+        Decision::Send { .. } => (None, None, None),
     };
-    LookedAt { id: case.id, next_look_at: look.next_look_at, hold, hold_until }
+    LookedAt { id: case.id, next_look_at: look.next_look_at, hold, hold_kind, hold_until }
 }
 
 /// Offers that are told of in one look.

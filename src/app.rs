@@ -2,6 +2,7 @@
 
 pub mod ask;
 pub mod office;
+pub mod wake;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -356,10 +357,19 @@ async fn keep_decisions(tx: &mut Tx, config: &mut Config, now: Time) -> anyhow::
     for calendar in config.calendars.iter() {
         keep_decided(tx, "calendar", &calendar.version(), &serde_json::to_string(calendar)?, now).await?;
     }
-    let ladder = config.ladders.current().clone();
-    keep_decided(tx, "ladder", &ladder.version(), &serde_json::to_string(&ladder)?, now).await?;
+    let ladder = config.ladders.current();
+    keep_decided(tx, "ladder", &ladder.version(), &serde_json::to_string(ladder)?, now).await?;
     let times = &config.response_times;
     keep_decided(tx, "response-times", &times.version(), &serde_json::to_string(times)?, now).await?;
+    take_in_decisions(tx, config).await
+}
+
+/// Takes in the calendars and ladders that were decided before: what runs keeps the rules it began with. Writes nothing.
+///
+/// # Errors
+/// What the database says, or a kept decision that cannot be read.
+pub async fn take_in_decisions(tx: &mut Tx, config: &mut Config) -> anyhow::Result<()> {
+    let ladder = config.ladders.current().clone();
     let calendars = Arc::make_mut(&mut config.calendars);
     for (version, body, _) in decided(tx, "calendar", DECIDED_MAX).await? {
         let calendar: Calendar = serde_json::from_str(&body).with_context(|| format!("the kept calendar {version}"))?;

@@ -61,6 +61,19 @@ pub enum DbError {
         /// The newest migration this program carries.
         known: i64,
     },
+    /// The schema is that of an older version, and whoever asks may not change it.
+    #[error(
+        "the database is older than this program (it has migration {found}, this program needs {known}): start the service once, which brings it up to date, or ask with the version that wrote it"
+    )]
+    Older {
+        /// The newest migration found in the database.
+        found: i64,
+        /// The newest migration this program carries.
+        known: i64,
+    },
+    /// There is no database there, and whoever asks makes none.
+    #[error("there is no database at {0}")]
+    Missing(String),
     /// A migration did not go through.
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -226,6 +239,30 @@ impl Db {
     /// # Errors
     /// [`DbError::Address`], [`DbError::Newer`] when an older program meets a newer schema, or what the engine says.
     pub async fn open(address: &str, connections: u32) -> Result<Self, DbError> {
+        let db = Self::connect(address, connections).await?;
+        db.migrate().await?;
+        Ok(db)
+    }
+
+    /// Opens the database as it is, for one who only looks: makes none and brings no schema up to date.
+    ///
+    /// # Errors
+    /// [`DbError::Missing`], [`DbError::Older`] and [`DbError::Newer`] when it is not this program's, else as
+    /// [`Db::open`].
+    pub async fn open_as_is(address: &str, connections: u32) -> Result<Self, DbError> {
+        if let Some(path) = address.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            if !Path::new(path).is_file() {
+                return Err(DbError::Missing(path.to_owned()));
+            }
+        }
+        let db = Self::connect(address, connections).await?;
+        let (found, known) = (db.migrated().await, newest_known(db.engine()));
+        refuse_newer(found, known)?;
+        if found < known { Err(DbError::Older { found, known }) } else { Ok(db) }
+    }
+
+    async fn connect(address: &str, connections: u32) -> Result<Self, DbError> {
         let pools = if let Some(path) = address.strip_prefix("sqlite:") {
             open_sqlite(path).await?
         } else if address.starts_with("postgres:") || address.starts_with("postgresql:") {
@@ -240,32 +277,29 @@ impl Db {
             let scheme = address.split(':').next().unwrap_or_default();
             return Err(DbError::Address(scheme.to_owned()));
         };
-        let db = Self { pools, signals: Signals::default() };
-        db.migrate().await?;
-        Ok(db)
+        Ok(Self { pools, signals: Signals::default() })
+    }
+
+    /// The newest migration that the database has; 0 when it has none.
+    async fn migrated(&self) -> i64 {
+        let asked = "select coalesce(max(version), 0) from _sqlx_migrations";
+        let found = match &self.pools {
+            Pools::Sqlite { write, .. } => sqlx::query_scalar(asked).fetch_one(write).await,
+            Pools::Postgres(pool) => sqlx::query_scalar(asked).fetch_one(pool).await,
+        };
+        found.unwrap_or(0)
     }
 
     async fn migrate(&self) -> Result<(), DbError> {
+        refuse_newer(self.migrated().await, newest_known(self.engine()))?;
         match &self.pools {
             Pools::Sqlite { write, .. } => {
-                let known = newest(&SQLITE_MIGRATIONS);
-                let found = sqlx::query_scalar::<_, i64>("select coalesce(max(version), 0) from _sqlx_migrations")
-                    .fetch_one(write)
-                    .await
-                    .unwrap_or(0);
-                refuse_newer(found, known)?;
                 SQLITE_MIGRATIONS.run(write).await?;
                 let mut queue = apalis_sqlite::SqliteStorage::migrations();
                 queue.dangerous_set_table_name("apalis_migrations");
                 queue.run(write).await?;
             }
             Pools::Postgres(pool) => {
-                let known = newest(&POSTGRES_MIGRATIONS);
-                let found = sqlx::query_scalar::<_, i64>("select coalesce(max(version), 0) from _sqlx_migrations")
-                    .fetch_one(pool)
-                    .await
-                    .unwrap_or(0);
-                refuse_newer(found, known)?;
                 POSTGRES_MIGRATIONS.run(pool).await?;
                 apalis_postgres::PostgresStorage::setup(pool)
                     .await

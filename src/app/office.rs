@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{App, calendar_of_unit};
+use super::calendar_of_unit;
 use crate::assignment::absence::{Absence, of_rows};
 use crate::assignment::choose::{Candidate, Choice, Desk};
 use crate::assignment::rota::Hours;
@@ -45,40 +45,32 @@ impl Office {
     /// only answers: what is new stands behind what waits already, unless it is due sooner.
     #[must_use]
     pub fn give(&self, config: &Config, route: &Route, urgency: Urgency, now: Time) -> Choice {
-        let choice = self.best(config, route, urgency, now);
+        let choice = self.choose(config, route, urgency, now);
         let waits = self.queued.contains(&route.unit) && !never_queues(route, urgency);
-        if choice.room && !waits { choice } else { self.keeper(config, route, now) }
+        if choice.room && !waits { choice } else { self.keeps_queue(config, route, now) }
     }
 
     /// Who gets what goes this way; `room` says whether she has room for it, and danger needs none.
     #[must_use]
-    pub fn choose(&self, app: &App, route: &Route, urgency: Urgency, now: Time) -> Choice {
-        self.best(&app.config, route, urgency, now)
-    }
-
-    /// Who answers for the queue that it waits in.
-    #[must_use]
-    pub fn keeps_queue(&self, app: &App, route: &Route, now: Time) -> Choice {
-        self.keeper(&app.config, route, now)
-    }
-
-    /// The one whom somebody named to stand in for her, when she can take it.
-    #[must_use]
-    pub fn named(&self, app: &App, named: &str, route: &Route, urgency: Urgency, now: Time) -> Option<Choice> {
-        let ask = |desk: &Desk<'_>| app.config.organisation.named(named, route, desk, now);
-        self.asked(&app.config, route, urgency, now, ask)
-    }
-
-    fn best(&self, config: &Config, route: &Route, urgency: Urgency, now: Time) -> Choice {
+    pub fn choose(&self, config: &Config, route: &Route, urgency: Urgency, now: Time) -> Choice {
         let ask = |desk: &Desk<'_>| config.organisation.choose(route, desk, now);
         let mut choice = self.asked(config, route, urgency, now, ask);
         choice.room |= never_queues(route, urgency);
         choice
     }
 
-    fn keeper(&self, config: &Config, route: &Route, now: Time) -> Choice {
+    /// Who answers for the queue that it waits in.
+    #[must_use]
+    pub fn keeps_queue(&self, config: &Config, route: &Route, now: Time) -> Choice {
         let ask = |desk: &Desk<'_>| config.organisation.keeps_queue(route, desk, now);
         self.asked(config, route, Urgency::Normal, now, ask)
+    }
+
+    /// The one whom somebody named to stand in for her, when she can take it.
+    #[must_use]
+    pub fn named(&self, config: &Config, named: &str, route: &Route, urgency: Urgency, now: Time) -> Option<Choice> {
+        let ask = |desk: &Desk<'_>| config.organisation.named(named, route, desk, now);
+        self.asked(config, route, urgency, now, ask)
     }
 
     fn asked<T>(&self, config: &Config, route: &Route, urgency: Urgency, now: Time, ask: impl Fn(&Desk<'_>) -> T) -> T {

@@ -121,6 +121,26 @@ impl Organisation {
         Chain { steps }
     }
 
+    /// Whose cases somebody can be told of: her own and those of whom she can stand in for, and every case of the units
+    /// where one of these works or stands in the line.
+    #[must_use]
+    pub fn around<'a>(&'a self, staff: &'a str, absences: &'a [Absence], at: Time) -> (Vec<&'a str>, Vec<&'a str>) {
+        let mut people = vec![staff];
+        for other in self.staff.iter().filter(|other| other.key != staff && other.period.holds(at)) {
+            let of_unit = self.unit_at(&other.unit, at).map(|unit| unit.deputy.as_str());
+            let chosen = absences.iter().filter(|absence| absence.staff == other.key);
+            let chosen = chosen.filter_map(|absence| absence.deputy.as_deref());
+            if chosen.chain(other.deputy.as_deref()).chain(of_unit).any(|deputy| deputy == staff) {
+                people.push(other.key.as_str());
+            }
+        }
+        let works = |unit: &str| people.iter().any(|key| self.staff_at(key, at).is_some_and(|one| one.unit == unit));
+        let units = self.units.iter().filter(|unit| unit.period.holds(at)).map(|unit| unit.key.as_str());
+        let line = |unit: &str| self.line(unit, at).iter().any(|(key, _)| people.contains(key));
+        let units = units.filter(|unit| works(unit) || line(unit)).collect();
+        (people, units)
+    }
+
     /// Who holds a function now: the first of its staff who is here.
     #[must_use]
     pub fn holder_of(&self, function: &str, absences: &[Absence], at: Time) -> Option<&str> {
@@ -133,6 +153,17 @@ impl Organisation {
 mod tests {
     use super::*;
     use crate::assignment::example::{NOW, ale, gone};
+
+    #[test]
+    fn who_comes_and_goes_concerns_those_she_stands_in_for_and_the_units_whose_line_she_stands_in() {
+        let ale = ale();
+        let (owners, units) = ale.around("hilda-pahittfors", &[], NOW);
+        assert!(owners.contains(&"sixten-prov"), "whose deputy she is: {owners:?}");
+        assert!(units.contains(&"va") && !units.contains(&"gata"), "{units:?}");
+        let (_, units) = ale.around("bo-provberg", &[], NOW);
+        assert!(units.contains(&"va") && units.contains(&"gata"), "all of the department: {units:?}");
+        assert!(!units.contains(&"naringsliv"), "and no more: {units:?}");
+    }
 
     fn told(holder: &str, unit: &str, lane: Lane, absences: &[Absence]) -> Vec<String> {
         ale().chain(holder, unit, lane, absences, NOW).steps.into_iter().map(|step| step.staff).collect()

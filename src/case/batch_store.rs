@@ -235,6 +235,8 @@ pub struct LookedAt {
     pub next_look_at: Option<Time>,
     /// Why it is silent now, in Swedish.
     pub hold: Option<String>,
+    /// Which kind of reason that is.
+    pub hold_kind: Option<&'static str>,
     /// Until when.
     pub hold_until: Option<Time>,
 }
@@ -248,11 +250,13 @@ pub async fn looked_at(tx: &mut Tx, found: &[LookedAt]) -> sqlx::Result<()> {
         return Ok(());
     }
     let sql = sqlx::AssertSqlSafe(format!(
-        "update cases set next_look_at = v.next_look_at, hold = v.hold, hold_until = v.hold_until from {} where cases.id = v.id",
+        "update cases set next_look_at = v.next_look_at, hold = v.hold, hold_kind = v.hold_kind, hold_until = v.hold_until
+         from {} where cases.id = v.id",
         tx.engine().rows_of_first(&[
             ("id", Holds::Number),
             ("next_look_at", Holds::Number),
             ("hold", Holds::Text),
+            ("hold_kind", Holds::Text),
             ("hold_until", Holds::Number)
         ])
     ));
@@ -260,15 +264,61 @@ pub async fn looked_at(tx: &mut Tx, found: &[LookedAt]) -> sqlx::Result<()> {
     on!(tx, c => sqlx::query(sql).bind(&found).execute(c).await.map(|_| ()))
 }
 
-/// Makes every open case of a member of staff, a unit (`None` for all) be looked at now: a silence or an absence changed.
+/// Whose cases somebody can be told of, or stand in for.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Around {
+    /// Key of an owner.
+    pub owner: Option<String>,
+    /// Key of a unit.
+    pub unit: Option<String>,
+}
+
+/// Makes the open cases that somebody's absence, silence or rhythm can concern be looked at now: those of these owners
+/// and units, and what only a few may see, which has a line of its own.
 ///
 /// # Errors
 /// What the database says.
-pub async fn look_again(tx: &mut Tx, owner: Option<&str>, unit: Option<&str>, now: Time) -> sqlx::Result<u64> {
+pub async fn look_again(tx: &mut Tx, around: &[Around], now: Time) -> sqlx::Result<u64> {
+    if around.is_empty() {
+        return Ok(0);
+    }
+    let sql = sqlx::AssertSqlSafe(format!(
+        "update cases set next_look_at = $2 from {} where closed_at is null and cases.unit is not null
+         and (cases.owner = v.owner or cases.unit = v.unit or cases.restricted)",
+        tx.engine().rows_of_first(&[("owner", Holds::Text), ("unit", Holds::Text)])
+    ));
+    let around = rows(around)?;
+    on!(tx, c => sqlx::query(sql).bind(&around).bind(now).execute(c).await.map(|done| done.rows_affected()))
+}
+
+/// What a silence is about, besides a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About<'a> {
+    /// A unit's cases.
+    Unit(&'a str),
+    /// A topic's cases.
+    Topic(&'a str),
+    /// All that is not about danger.
+    Crisis,
+}
+
+/// Makes the open cases that a silence which begins or ends can change be looked at now. What has been told, is
+/// acknowledged, put off or waits for the citizen has nothing to be silent about until its own time comes, and danger
+/// is never silent.
+///
+/// # Errors
+/// What the database says.
+pub async fn silence_changed(tx: &mut Tx, about: About<'_>, now: Time) -> sqlx::Result<u64> {
+    let (unit, topic) = match about {
+        About::Unit(unit) => (Some(unit), None),
+        About::Topic(topic) => (None, Some(topic)),
+        About::Crisis => (None, None),
+    };
     on!(tx, c => sqlx::query(
-        "update cases set next_look_at = $3 where closed_at is null and unit is not null
-         and (cast($1 as text) is null or owner = $1) and (cast($2 as text) is null or unit = $2)")
-        .bind(owner).bind(unit).bind(now).execute(c).await.map(|done| done.rows_affected()))
+        "update cases set next_look_at = $3 where closed_at is null and unit is not null and urgency <> 'akut'
+         and (cast($1 as text) is null or unit = $1) and (cast($2 as text) is null or topic = $2)
+         and (hold_kind is null or hold_kind in ('silenced', 'quiet-hours', 'closed', 'digest'))")
+        .bind(unit).bind(topic).bind(now).execute(c).await.map(|done| done.rows_affected()))
 }
 
 /// What an assignment writes.

@@ -8,14 +8,15 @@ use crate::db::{Engine, Tx, listed};
 use crate::id::{CaseId, MessageId};
 use crate::on;
 
-/// All open cases with an owner, oldest due first, for a dry run; at most `limit`.
+/// Open cases with an owner, oldest due first, for a dry run; at most `limit` after `(due_at, id)`.
 ///
 /// # Errors
 /// What the database says.
-pub async fn waiting(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<CaseRow>> {
+pub async fn waiting(tx: &mut Tx, after: (Time, CaseId), limit: i64) -> sqlx::Result<Vec<CaseRow>> {
     on!(tx, c => sqlx::query_as(concat!(
-        "select ", columns!(), " from cases where closed_at is null and unit is not null order by due_at, id limit $1"))
-        .bind(limit).fetch_all(c).await)
+        "select ", columns!(), " from cases where closed_at is null and unit is not null and (due_at, id) > ($2, $3)
+         order by due_at, id limit $1"))
+        .bind(limit).bind(after.0).bind(after.1).fetch_all(c).await)
 }
 
 /// A row of the inbox.

@@ -16,6 +16,9 @@ use crate::settings::Section;
 /// More accounts than any municipality has: each unit one in every channel.
 const ACCOUNTS: usize = 500;
 
+/// Letters that a text needs so that no answer by a person is taken for it.
+const AUTOMATIC_LETTERS: usize = 12;
+
 /// One of the municipality's own accounts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -35,8 +38,39 @@ pub struct Account {
     pub appview: Option<String>,
     /// App password or token; without one the account is only known, not used.
     pub secret: Option<Secret>,
+    /// What the account says by itself, as whoever set that up has written it: such a post is nobody's answer.
+    pub automatic: Vec<Automatic>,
     /// When the secret ends, as far as those who keep it have said: few channels tell.
     pub expires_at: Option<Time>,
+}
+
+/// A text that an account posts by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Automatic {
+    /// The words, in small letters and with single spaces.
+    words: String,
+    /// More may follow: the text was written with `*` at its end.
+    more: bool,
+}
+
+impl Automatic {
+    /// The text as the file has it; nothing when too little is left of it to know a post by.
+    fn parse(text: &str) -> Option<Self> {
+        let (words, more) = text.trim().strip_suffix('*').map_or((text, false), |words| (words, true));
+        Some(Self { words: plain(words), more }).filter(|known| known.words.chars().count() >= AUTOMATIC_LETTERS)
+    }
+
+    /// True when a post says this and nothing of its own; whom it is to stands first and says nothing.
+    fn is(&self, post: &str) -> bool {
+        let post = plain(post);
+        if self.more { post.starts_with(&self.words) } else { post == self.words }
+    }
+}
+
+/// A text in small letters with single spaces, without the names of those it is to.
+fn plain(text: &str) -> String {
+    let words = text.split_whitespace().skip_while(|word| word.starts_with('@'));
+    words.collect::<Vec<_>>().join(" ").to_lowercase()
 }
 
 /// All our accounts, asked whether a writer is us.
@@ -65,6 +99,13 @@ impl Accounts {
     #[must_use]
     pub fn is_ours(&self, channel: &str, writer: &str) -> bool {
         !writer.is_empty() && self.of(channel).any(|account| account.is(writer))
+    }
+
+    /// True when `text` is what the account of `writer` posts by itself.
+    #[must_use]
+    pub fn is_automatic(&self, channel: &str, writer: &str, text: &str) -> bool {
+        let mut written_by = self.of(channel).filter(|account| account.is(writer));
+        written_by.any(|account| account.automatic.iter().any(|known| known.is(text)))
     }
 }
 
@@ -96,6 +137,7 @@ fn account(section: &Section, keys: &mut HashSet<String>) -> Option<Account> {
     let server = section.located_optional("server");
     let appview = section.located_optional("appview");
     let secret = secret_of(section, "secret_env", "secret_file");
+    let automatic = automatic(section);
     let expires_at = expires(section);
     let (key, channel, handle) = (key?, channel?, handle?);
     if !super::watched::is_slug(&key.text) {
@@ -147,8 +189,25 @@ fn account(section: &Section, keys: &mut HashSet<String>) -> Option<Account> {
         server,
         appview: appview.map(|found| found.text),
         secret,
+        automatic,
         expires_at,
     })
+}
+
+/// The texts that an account posts by itself; one that is too short is reported and left out.
+fn automatic(section: &Section) -> Vec<Automatic> {
+    let mut known = Vec::new();
+    for found in section.texts("automatic") {
+        match Automatic::parse(&found.text) {
+            Some(text) => known.push(text),
+            None => found.place.report(format!(
+                "`automatic` has `{}`, expected at least {AUTOMATIC_LETTERS} letters of what the account posts by itself: \
+                 a person's answer could be taken for it",
+                found.text
+            )),
+        }
+    }
+    known
 }
 
 /// The moment after the last day on which a secret lets us in, as `expires` says.
@@ -232,6 +291,23 @@ mod tests {
         assert_eq!(accounts.all().len(), 1);
         assert!(faults[0].contains(":5:") && faults[0].contains("did:plc"), "{faults:?}");
         assert!(faults[1].contains("https://"), "{faults:?}");
+    }
+
+    #[test]
+    fn what_an_account_says_by_itself_is_known_by_its_words_and_no_answer_is_taken_for_it() {
+        let (accounts, faults) = read_text(
+            "[[account]]\nkey='a'\nchannel='mastodon'\nhandle='ale@mastodon.example'\n\
+             automatic=['Tack för ditt meddelande!', 'Vi har stängt till *', 'Hej! *']\n",
+        );
+        assert!(faults.len() == 1 && faults[0].contains(":5:") && faults[0].contains("12 letters"), "{faults:?}");
+        let by_itself = |text: &str| accounts.is_automatic("mastodon", "ale@mastodon.example", text);
+        assert!(
+            by_itself("@eva@example.se  Tack för\nditt Meddelande!") && by_itself("Vi har stängt till måndag 8.00")
+        );
+        assert!(!by_itself("Tack för ditt meddelande! Lampan byts i dag."), "a person went on");
+        assert!(!by_itself("Hej! Lampan byts i dag.") && !by_itself("Lampan byts: vi har stängt till 12."));
+        assert!(!accounts.is_automatic("mastodon", "eva@example.se", "Tack för ditt meddelande!"));
+        assert!(!accounts.is_automatic("bluesky", "ale@mastodon.example", "Tack för ditt meddelande!"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::my_voices::{self, Account, Kind, ShownCode, Voice};
 use super::sent::{Form, Query};
 use super::visitor::Visitor;
 use super::{Site, page, store, words};
+use crate::app::wake;
 use crate::assignment::start_of;
 use crate::clock::Time;
 use crate::db::Tx;
@@ -195,7 +196,7 @@ pub(super) async fn absence(
     let key = visitor.person.key.as_str();
     let mut tx = site.db.write().await?;
     crate::assignment::store::put_absence(&mut tx, key, starts, ends, deputy).await?;
-    crate::case::batch_store::look_again(&mut tx, Some(key), None, visitor.now).await?;
+    wake::around(&mut tx, &site.organisation(), key, visitor.now).await?;
     tell(tx, &visitor, "absence.noted", serde_json::json!({ "from": starts, "until": ends, "deputy": deputy })).await?;
     Ok(saved())
 }
@@ -216,7 +217,7 @@ pub(super) async fn back_again(
     if !crate::assignment::store::end_absence(&mut tx, meant.id, key, visitor.now).await? {
         return Err(Fault::NotFound);
     }
-    crate::case::batch_store::look_again(&mut tx, Some(key), None, visitor.now).await?;
+    wake::around(&mut tx, &site.organisation(), key, visitor.now).await?;
     tell(tx, &visitor, "absence.ended", serde_json::json!({})).await?;
     Ok(saved())
 }
@@ -283,7 +284,7 @@ pub(super) async fn gather(
     let key = visitor.person.key.as_str();
     let mut tx = site.db.write().await?;
     digest_store::choose(&mut tx, key, &rhythm, visitor.now).await?;
-    crate::case::batch_store::look_again(&mut tx, Some(key), None, visitor.now).await?;
+    wake::around(&mut tx, &site.organisation(), key, visitor.now).await?;
     tell(tx, &visitor, "digest.chosen", serde_json::json!({ "rhythm": rhythm })).await?;
     Ok(saved())
 }
@@ -309,7 +310,7 @@ pub(super) async fn silence(
     let until = now.plus(Duration::from_secs(u64::from(quiet.timmar) * 3600));
     let mut tx = site.db.write().await?;
     crate::reminder::store::put_silence(&mut tx, "person", key, now, until, &reason, key).await?;
-    crate::case::batch_store::look_again(&mut tx, Some(key), None, now).await?;
+    wake::around(&mut tx, &site.organisation(), key, now).await?;
     tell(tx, &visitor, "silence.made", serde_json::json!({ "until": until })).await?;
     Ok(saved())
 }
@@ -324,7 +325,7 @@ pub(super) async fn sound(
     if !store::lift_silence(&mut tx, meant.id, key, visitor.now).await? {
         return Err(Fault::NotFound);
     }
-    crate::case::batch_store::look_again(&mut tx, Some(key), None, visitor.now).await?;
+    wake::around(&mut tx, &site.organisation(), key, visitor.now).await?;
     tell(tx, &visitor, "silence.lifted", serde_json::json!({})).await?;
     Ok(saved())
 }

@@ -19,6 +19,7 @@ use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::assignment::absence::of_rows;
 use crate::assignment::{Organisation, Role, desk_store};
+use crate::case::batch_store::{About, silence_changed};
 use crate::case::{Threat, queue_store};
 use crate::clock::Time;
 use crate::id::CaseId;
@@ -269,8 +270,12 @@ async fn changed(
     kind: &'static str,
     until: Option<Time>,
 ) -> Result<(), Fault> {
-    let unit = (scope == "unit").then_some(subject);
-    crate::case::batch_store::look_again(&mut tx, None, unit, visitor.now).await?;
+    let about = match scope {
+        "unit" => About::Unit(subject),
+        "topic" => About::Topic(subject),
+        _ => About::Crisis,
+    };
+    silence_changed(&mut tx, about, visitor.now).await?;
     let body = serde_json::json!({ "scope": scope, "subject": subject, "until": until });
     let fact = Fact { at: visitor.now, actor: visitor.person.key.clone(), kind, case: None, mention: None, body };
     journal::append(&mut tx, &[fact]).await?;

@@ -167,6 +167,26 @@ async fn an_answer_in_the_channel_fulfils_the_promise_at_its_own_time_and_a_fals
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_our_own_account_posts_by_itself_keeps_no_promise() {
+    for engine in ENGINES {
+        let sources = format!("{TORGET}automatic = [\"Tack för ditt meddelande!\"]\n");
+        let stage = Stage::open(engine, &sources, at(0, 8, 0)).await;
+        stage.hears("torget", &[post("q", BROWN, at(0, 8, 0))], &[]).await;
+        stage.until(at(0, 8, 10)).await;
+        let machine = ours("m", "q", "@eva Tack för ditt meddelande!", at(0, 8, 1));
+        stage.hears("torget", &[machine], &[]).await;
+        assert_eq!(stage.case(1).await.first_answer_at, None, "nobody has answered");
+        assert_eq!(stage.facts(&["case.answered_in_channel"]).await, [0]);
+        assert_eq!(stage.number("select count(*) from mentions").await, 1, "it leaves nothing, as a letter's does");
+        stage.until(at(0, 9, 40)).await;
+        let person = format!("@eva Tack för ditt meddelande! {ANSWER}");
+        stage.hears("torget", &[ours("a", "q", &person, at(0, 9, 30))], &[]).await;
+        assert_eq!(stage.case(1).await.first_answer_at, Some(at(0, 9, 30)), "who goes on in her own words answers");
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_a_person_has_registered_stays_hers_and_gets_the_channels_time() {
     let stage = Stage::open(Engine::Sqlite, TORGET, at(0, 8, 0)).await;
     stage.hears("torget", &[post("q", BROWN, at(0, 8, 0))], &[]).await;

@@ -640,6 +640,47 @@ async fn mattermost_s_sealed_press_takes_the_case_and_the_post_is_changed() {
     }
 }
 
+/// The chats give up on us after this long, and tell the presser that we are broken.
+const PATIENCE_OF_A_CHAT: Duration = Duration::from_secs(3);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mattermost_is_answered_within_three_seconds_though_somebody_else_writes() {
+    let (mattermost, stage) = with_mattermost(Engine::Sqlite).await;
+    stage.bind(SIXTEN, "mattermost", &format!("user:{MM_USER}")).await;
+    let case = stage.case().await;
+    stage.pass(1).await;
+    let posted = mattermost.posts().remove(0);
+    let held = stage.app().db.write().await.unwrap();
+    let press = mattermost.press(MM_USER, &posted, "Jag tar det");
+    let answer = tokio::time::timeout(PATIENCE_OF_A_CHAT, press).await.expect("an answer in time");
+    assert_eq!(answer["ephemeral_text"], chat::NOT_NOW);
+    drop(held);
+    assert!(!stage.is_taken(case).await, "what she was told is what is so");
+    let answer = mattermost.press(MM_USER, &posted, "Jag tar det").await;
+    assert_eq!(answer["ephemeral_text"], format!("Tack! Ärende {case} är nu ditt."));
+    assert!(stage.is_taken(case).await);
+    stage.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slack_is_answered_within_three_seconds_though_somebody_else_writes() {
+    let (slack, stage) = with_slack(Engine::Sqlite).await;
+    stage.bind(SIXTEN, "slack", SLACK_USER).await;
+    let case = stage.case().await;
+    stage.pass(1).await;
+    let posted = slack.posted().remove(0);
+    let press = slack.press(SLACK_USER, &posted, "Jag tar det");
+    let held = stage.app().db.write().await.unwrap();
+    let pressed = stage.slack_posts(FORM, &press, stage.now());
+    assert_eq!(tokio::time::timeout(PATIENCE_OF_A_CHAT, pressed).await.expect("an answer in time").0, 200);
+    assert_eq!(come(|| slack.answers(), 1).await[0]["text"], chat::NOT_NOW);
+    drop(held);
+    assert!(!stage.is_taken(case).await, "what she was told is what is so");
+    assert_eq!(stage.slack_posts(FORM, &press, stage.now()).await.0, 200);
+    assert!(stage.is_taken(case).await);
+    stage.running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn mattermost_s_command_is_heard_with_its_token() {
     let (_, stage) = with_mattermost(Engine::Sqlite).await;
@@ -741,6 +782,27 @@ async fn a_link_in_teams_lands_on_sign_in_works_once_and_only_for_its_owner() {
         assert!(page.contains("Länken stämmer inte"), "{page}");
         stage.pass(2).await;
         assert_eq!(teams.cards().len(), 1, "a card cannot be changed, so nothing is sent in its place");
+        stage.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_presses_of_one_link_at_once_exactly_one_counts() {
+    for engine in ENGINES {
+        let (teams, stage) = with_teams(engine).await;
+        stage.bind(SIXTEN, "teams", "va/sixten-prov").await;
+        let case = stage.case().await;
+        stage.pass(1).await;
+        let link = teams.cards()[0]["actions"][0]["url"].as_str().unwrap().to_owned();
+        let sixten = stage.signed_in(SIXTEN).await;
+        let path = path_of(&link);
+        let (one, other) = tokio::join!(stage.post(path, &sixten, &[]), stage.post(path, &sixten, &[]));
+        let mut answers = [one.0, other.0];
+        answers.sort_unstable();
+        assert_eq!(answers, [StatusCode::OK, StatusCode::CONFLICT], "{} {}", one.1, other.1);
+        assert!(stage.is_taken(case).await);
+        let taken = "select count(*) from journal where kind = 'case.taken'";
+        assert_eq!(stage.number(taken).await, 1, "it is done once");
         stage.running.stop().await;
     }
 }
@@ -1378,5 +1440,64 @@ async fn an_address_is_bound_by_the_code_that_comes_to_it_tried_and_let_go() {
     assert_eq!(stage.post("/min-profil/rost", &sixten, &[("id", &id), ("gor", "bort")]).await.0, StatusCode::SEE_OTHER);
     assert_eq!(stage.number("select count(*) from voices").await, 0);
     assert!(stage.folder.path().exists());
+    stage.running.stop().await;
+}
+
+// ---- Receipts
+
+/// Tells Sixten of one case. Returns what the service calls the message, as our receipt has it, after seeing that there
+/// is one receipt for what was said, and that *Min profil* says all that the chat cannot do.
+async fn receipt(stage: &Stage, channel: chat::Channel, address: &str) -> String {
+    let name = channel.slug();
+    stage.bind(SIXTEN, name, address).await;
+    stage.case().await;
+    stage.pass(1).await;
+    assert_eq!(stage.number("select count(*) from messages where state = 'sent'").await, 1, "{name}");
+    assert_eq!(stage.number("select count(*) from receipts").await, 1, "{name}");
+    assert_eq!(stage.number("select count(*) from journal where kind = 'reminder.said'").await, 1, "{name}");
+    let cannot = stage.app().voices.of(channel).unwrap().cannot();
+    let (_, page) = stage.get("/min-profil", &stage.signed_in(SIXTEN).await.0).await;
+    assert!(!cannot.is_empty(), "{name}");
+    for sentence in cannot {
+        assert!(page.contains(sentence), "{name}: {sentence}");
+    }
+    let mut tx = stage.app().db.read().await.unwrap();
+    on!(tx, c => sqlx::query_scalar("select external_id from receipts").fetch_one(c).await).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_chat_gives_the_receipt_that_its_service_gives_and_says_what_it_cannot_do() {
+    use chat::Channel;
+    let engine = Engine::Sqlite;
+    let (telegram, stage) = with_telegram(engine).await;
+    telegram.start(1000);
+    let given = receipt(&stage, Channel::Telegram, "1000").await;
+    assert_eq!(given, telegram.sent()[0].message_id.to_string());
+    stage.running.stop().await;
+
+    let (_matrix, stage) = with_matrix(engine).await;
+    let given = receipt(&stage, Channel::Matrix, KARIN_MX).await;
+    assert!(given.starts_with('$'), "an event's name: {given}");
+    stage.running.stop().await;
+
+    let (slack, stage) = with_slack(engine).await;
+    let given = receipt(&stage, Channel::Slack, SLACK_USER).await;
+    let posted = slack.posted().remove(0);
+    assert_eq!(given, format!("{}:{}", posted.channel, posted.ts));
+    stage.running.stop().await;
+
+    let (mattermost, stage) = with_mattermost(engine).await;
+    let given = receipt(&stage, Channel::Mattermost, &format!("user:{MM_USER}")).await;
+    assert_eq!(given, mattermost.posts()[0].id);
+    stage.running.stop().await;
+
+    let (teams, stage) = with_teams(engine).await;
+    let given = receipt(&stage, Channel::Teams, "va/sixten-prov").await;
+    assert_eq!((given.as_str(), teams.cards().len()), ("", 1), "a flow takes the card and names nothing");
+    stage.running.stop().await;
+
+    let (relay, stage) = with_email(engine, "").await;
+    let given = receipt(&stage, Channel::Email, "sixten@ale.se").await;
+    assert!(relay.letters()[0].contains(&format!("Message-ID: <{given}>")), "{given}: {:?}", relay.letters());
     stage.running.stop().await;
 }

@@ -1,6 +1,6 @@
 //! Every store function on both databases: the same facts in, the same facts out.
 
-use lyhord::case::batch_store::{Arrival, Assigned, LookedAt, Near, NewCase};
+use lyhord::case::batch_store::{About, Around, Arrival, Assigned, LookedAt, Near, NewCase};
 use lyhord::case::list_store::Filter;
 use lyhord::case::store::Change;
 use lyhord::classification::{Classification, Confidence, Intent, Sentiment, Urgency};
@@ -323,7 +323,10 @@ async fn the_inbox_pages_by_what_is_due_first_and_finds_words() {
         assert!(none.is_empty(), "å, ä and ö are letters");
         let others = case::list_store::page(&mut tx, &Filter { unit: Some("skola"), ..all.clone() }, 9).await.unwrap();
         assert!(others.is_empty());
-        assert_eq!(case::list_store::waiting(&mut tx, 9).await.unwrap().len(), 2);
+        let first = case::list_store::waiting(&mut tx, (Time(i64::MIN), CaseId(0)), 1).await.unwrap();
+        assert_eq!(first.iter().map(|c| c.id).collect::<Vec<_>>(), [soon]);
+        let next = case::list_store::waiting(&mut tx, (first[0].due_at.unwrap(), soon), 9).await.unwrap();
+        assert_eq!(next.iter().map(|c| c.id).collect::<Vec<_>>(), [late]);
         assert_eq!(case::list_store::counts(&mut tx, "karin", later(250)).await.unwrap(), (3, 1, 2));
         assert_eq!(case::queue_store::holders(&mut tx).await.unwrap(), ["karin"]);
         let loads = case::batch_store::loads(&mut tx).await.unwrap();
@@ -352,16 +355,49 @@ async fn a_look_is_due_when_something_can_have_changed() {
         let other = an_assigned_case(&mut tx, "2", "b", later(3600)).await;
         assert_eq!(case::batch_store::next_look(&mut tx).await.unwrap(), Some(NOW));
         assert_eq!(case::batch_store::to_look_at(&mut tx, NOW, 9).await.unwrap().len(), 2);
-        let quiet =
-            LookedAt { id, next_look_at: Some(later(60)), hold: Some("Tyst".to_owned()), hold_until: Some(later(60)) };
-        let awake = LookedAt { id: other, next_look_at: None, hold: None, hold_until: None };
+        let quiet = LookedAt {
+            id,
+            next_look_at: Some(later(60)),
+            hold: Some("Tyst".to_owned()),
+            hold_kind: Some("closed"),
+            hold_until: Some(later(60)),
+        };
+        let awake = LookedAt {
+            id: other,
+            next_look_at: None,
+            hold: Some("Sagt".to_owned()),
+            hold_kind: Some("told"),
+            hold_until: None,
+        };
         case::batch_store::looked_at(&mut tx, &[]).await.unwrap();
         case::batch_store::looked_at(&mut tx, &[quiet, awake]).await.unwrap();
         let row = case::store::find(&mut tx, id).await.unwrap().unwrap();
         assert_eq!((row.hold.as_deref(), row.hold_until), (Some("Tyst"), Some(later(60))));
         assert!(case::batch_store::to_look_at(&mut tx, later(59), 9).await.unwrap().is_empty());
-        assert_eq!(case::batch_store::look_again(&mut tx, Some("karin"), None, later(5)).await.unwrap(), 2);
-        assert_eq!(case::batch_store::look_again(&mut tx, None, Some("skola"), later(5)).await.unwrap(), 0);
+        for (about, changed) in [(About::Unit("skola"), 0), (About::Topic("inget"), 0), (About::Crisis, 1)] {
+            assert_eq!(
+                case::batch_store::silence_changed(&mut tx, about, later(4)).await.unwrap(),
+                changed,
+                "{about:?}"
+            );
+        }
+        let woken = case::batch_store::to_look_at(&mut tx, later(4), 9).await.unwrap();
+        assert_eq!(
+            woken.iter().map(|row| row.id).collect::<Vec<_>>(),
+            [id],
+            "what is told has nothing to be silent about"
+        );
+        let owner = |key: &str| Around { owner: Some(key.to_owned()), unit: None };
+        let unit = |key: &str| Around { owner: None, unit: Some(key.to_owned()) };
+        assert_eq!(case::batch_store::look_again(&mut tx, &[], later(5)).await.unwrap(), 0);
+        assert_eq!(
+            case::batch_store::look_again(&mut tx, &[owner("karin"), unit("skola")], later(5)).await.unwrap(),
+            2
+        );
+        assert_eq!(
+            case::batch_store::look_again(&mut tx, &[owner("ingen"), unit("skola")], later(5)).await.unwrap(),
+            0
+        );
         assert_eq!(case::batch_store::to_look_at(&mut tx, later(5), 9).await.unwrap().len(), 2);
         tx.commit().await.unwrap();
     })

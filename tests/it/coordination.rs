@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use lyhord::app::App;
+use lyhord::app::{App, wake};
 use lyhord::assignment::handover::{Receiver, Reply};
 use lyhord::case::{DismissReason, Threat};
 use lyhord::clock::{Clock, Time};
@@ -847,7 +847,7 @@ async fn the_digest_comes_when_she_has_chosen_whatever_the_configuration_says() 
             let now = desk.now();
             let mut tx = desk.running.app.db.write().await.unwrap();
             digest_store::choose(&mut tx, &owner, rhythm, now).await.unwrap();
-            case::batch_store::look_again(&mut tx, Some(&owner), None, now).await.unwrap();
+            wake::around(&mut tx, &desk.running.app.config.organisation, &owner, now).await.unwrap();
             tx.commit().await.unwrap();
             desk.until(now).await;
         };

@@ -8,13 +8,14 @@ use std::time::Duration;
 use lyhord::app::App;
 use lyhord::clock::Clock;
 use lyhord::config::Retention;
+use lyhord::db::{Db, newest_known};
 use lyhord::id::CaseId;
 use lyhord::jobs::purge::{PurgeError, purge};
 use lyhord::mention::keep_store::NewMention;
 use lyhord::reminder::Stage;
 use lyhord::response::acts;
 use lyhord::source::store::Named;
-use lyhord::{mention, source};
+use lyhord::{mention, on, source};
 
 use crate::desk::{Desk, Matter};
 use crate::harness::{ENGINES, at, database, kept};
@@ -386,5 +387,39 @@ async fn nothing_is_purged_without_a_decision() {
         let decided = Retention { decision: Some("KS 2026/1".into()), ..class };
         assert_eq!(purge(&app, &decided, app.clock.now()).await.unwrap(), 1);
         assert!(!is_there().await, "and what somebody has decided about goes");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_makes_no_database_and_brings_no_schema_up_to_date() {
+    let folder = shipped();
+    let missing = lyhord(folder.path(), &["remind", "--dry-run"]);
+    assert_eq!(missing.status.code(), Some(3), "{}", text(&missing));
+    assert!(text(&missing).contains("there is no database"), "{}", text(&missing));
+    assert!(!folder.path().join("l.sqlite").exists());
+    for engine in ENGINES {
+        let database = database(engine);
+        let db = Db::open(&database.address, 4).await.unwrap();
+        let newest = newest_known(db.engine());
+        let count = "select count(*) from _sqlx_migrations";
+        let mut tx = db.write().await.unwrap();
+        let sql = "delete from _sqlx_migrations where version = $1";
+        on!(tx, c => sqlx::query(sql).bind(newest).execute(c).await.map(|_| ())).unwrap();
+        let before: i64 = on!(tx, c => sqlx::query_scalar(count).fetch_one(c).await).unwrap();
+        tx.commit().await.unwrap();
+        let refused = Command::new(env!("CARGO_BIN_EXE_lyhord"))
+            .args(["--config", &folder.path().display().to_string(), "--database", &database.address])
+            .args(["remind", "--dry-run"])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let said = text(&refused);
+        assert!(refused.status.code() == Some(3) && said.contains("older than this program"), "{said}");
+        assert!(said.contains(&newest.to_string()), "{said}");
+        let mut tx = db.read().await.unwrap();
+        let after: i64 = on!(tx, c => sqlx::query_scalar(count).fetch_one(c).await).unwrap();
+        assert_eq!(after, before, "it is as it was");
+        drop(tx);
+        db.close().await;
     }
 }

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Request, header};
+use lyhord::app::wake;
 use lyhord::assignment::handover::Receiver;
 use lyhord::assignment::{self, Lane};
 use lyhord::calendar::hours::Week;
 use lyhord::calendar::{Calendar, Year};
 use lyhord::case::DismissReason;
+use lyhord::case::batch_store::{About, silence_changed};
 use lyhord::clock::Time;
 use lyhord::config::Config;
 use lyhord::id::CaseId;
@@ -112,6 +114,36 @@ async fn while_the_holder_is_at_the_dentist_the_one_who_stands_in_is_told_and_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_who_is_back_early_is_told_of_what_she_stands_in_for() {
+    for engine in ENGINES {
+        let mut desk = Desk::open(engine, at(0, 9, 0), as_is).await;
+        let id = desk.opens(Matter::default()).await;
+        assert_eq!(desk.row(id).await.owner.as_deref(), Some("sixten-prov"));
+        let organisation = Arc::clone(&desk.running.app.config.organisation);
+        for staff in &organisation.staff {
+            is_away(&desk, &staff.key, at(0, 12, 0), at(0, 15, 30), None).await;
+        }
+        desk.until(at(0, 11, 59)).await;
+        desk.tell();
+        desk.until(at(0, 13, 20)).await;
+        assert_eq!(desk.tell(), "", "half of the time went at a quarter past one");
+        let hold = desk.row(id).await.hold.unwrap();
+        assert!(hold.starts_with("Ingen att påminna"), "{hold}");
+        let now = desk.now();
+        let mut tx = desk.running.app.db.write().await.unwrap();
+        let absences = assignment::store::absences(&mut tx, now).await.unwrap();
+        let hers = absences.iter().find(|row| row.staff == "hilda-pahittfors").unwrap();
+        assert!(assignment::store::end_absence(&mut tx, hers.id, "hilda-pahittfors", now).await.unwrap());
+        assert_eq!(wake::around(&mut tx, &organisation, "hilda-pahittfors", now).await.unwrap(), 1);
+        tx.commit().await.unwrap();
+        desk.until(now).await;
+        assert_eq!(desk.tell(), format!("Mon 23/11 13:20 {id} said to hilda-pahittfors in terminal: due-soon\n"));
+        assert_eq!(desk.row(id).await.owner.as_deref(), Some("sixten-prov"), "it is not hers");
+        desk.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_one_who_has_left_had_goes_to_others_and_she_is_told_nothing_more() {
     for engine in ENGINES {
         let mut desk = Desk::open(engine, at(0, 9, 0), as_is).await;
@@ -150,6 +182,32 @@ async fn a_request_for_a_document_goes_from_one_registrator_to_another_and_to_no
         desk.until(at(0, 10, 1)).await;
         let next = desk.row(id).await.owner.unwrap();
         assert!(next != owner && entrusted.contains(&next), "{next}");
+        desk.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_for_a_document_is_promised_reminded_of_and_answered_the_day_it_came() {
+    for engine in ENGINES {
+        let mut desk = Desk::open(engine, at(0, 9, 0), as_is).await;
+        let id = desk.opens(Matter { intent: "begaran-handling", ..Matter::default() }).await;
+        let row = desk.row(id).await;
+        let (owner, due) = (row.owner.unwrap(), row.due_at.unwrap());
+        let entrusted = desk.running.app.config.organisation.function("registrator").unwrap().staff.clone();
+        assert!(row.lane.as_deref() == Some(Lane::Document.slug()) && entrusted.contains(&owner), "{owner}");
+        assert!(due > at(0, 9, 0) && due < at(1, 0, 0), "the same working day: {due}");
+        desk.until(due.minus(Duration::from_mins(1))).await;
+        let mut tx = desk.running.app.db.read().await.unwrap();
+        let told = lyhord::reminder::store::of_cases(&mut tx, &[id]).await.unwrap();
+        drop(tx);
+        let soon = told.iter().filter(|row| row.stage == "due-soon").map(|row| row.recipient.as_str());
+        assert_eq!(soon.collect::<Vec<_>>(), [owner.as_str()], "before it is due, and nobody else");
+        // Her own answer is the answer: nobody's yes is asked for.
+        desk.answers(&owner, id).await;
+        let answered = desk.now();
+        let row = desk.row(id).await;
+        assert_eq!((row.first_answer_at, row.state.as_str()), (Some(answered), "answered"));
+        assert!(desk.events(id).await.contains("first fulfil"), "{}", desk.events(id).await);
         desk.stop().await;
     }
 }
@@ -238,7 +296,21 @@ async fn a_silence_holds_what_it_is_about_until_it_ends_and_says_why() {
             )
             .await
             .unwrap();
-            lyhord::case::batch_store::look_again(&mut tx, None, None, now).await.unwrap();
+            let about = match scope {
+                "unit" => Some(About::Unit(subject)),
+                "topic" => Some(About::Topic(subject)),
+                "crisis" => Some(About::Crisis),
+                _ => None,
+            };
+            let woken = match about {
+                Some(about) => silence_changed(&mut tx, about, now).await.unwrap(),
+                None => wake::around(&mut tx, &desk.running.app.config.organisation, subject, now).await.unwrap(),
+            };
+            assert_eq!(
+                woken,
+                u64::from(about.is_none()),
+                "{scope}: she has been told, so no silence changes anything yet"
+            );
             tx.commit().await.unwrap();
             desk.until(at(0, 14, 29)).await;
             assert_eq!(desk.tell(), "", "{scope}: half of the time has gone at a quarter past one");
