@@ -332,26 +332,38 @@ impl Client {
 
     /// The body and whether it is whole. What came before a broken end is kept: half a feed has whole items in it.
     async fn body(&self, mut response: Response) -> Result<(Bytes, bool), FetchError> {
-        let cap = self.limits.body_bytes;
-        let mut body: Vec<u8> = Vec::new();
+        let mut body = Pile { bytes: Vec::new(), cap: self.limits.body_bytes };
         loop {
             let chunk = match timeout(self.limits.chunk, response.chunk()).await {
                 Err(_) => return Err(FetchError::TimedOut("the next piece of the body")),
                 Ok(Ok(Some(chunk))) => chunk,
-                Ok(Ok(None)) => return Ok((body.into(), true)),
-                Ok(Err(_)) if !body.is_empty() => return Ok((body.into(), false)),
+                Ok(Ok(None)) => return Ok((body.bytes.into(), true)),
+                Ok(Err(_)) if !body.bytes.is_empty() => return Ok((body.bytes.into(), false)),
                 Ok(Err(fault)) => return Err(unreachable(fault)),
             };
-            let needed = body.len() + chunk.len();
-            if needed > cap {
-                return Err(FetchError::TooLarge(cap));
-            }
-            if needed > body.capacity() {
-                // Doubled as a Vec would, but never beyond the cap.
-                body.reserve_exact((body.capacity() * 2).clamp(needed, cap) - body.len());
-            }
-            body.extend_from_slice(&chunk);
+            body.take(&chunk)?;
         }
+    }
+}
+
+/// A body while it is read: it never holds more than the cap, nor room for more.
+struct Pile {
+    bytes: Vec<u8>,
+    cap: usize,
+}
+
+impl Pile {
+    fn take(&mut self, chunk: &[u8]) -> Result<(), FetchError> {
+        let needed = self.bytes.len() + chunk.len();
+        if needed > self.cap {
+            return Err(FetchError::TooLarge(self.cap));
+        }
+        if needed > self.bytes.capacity() {
+            // Doubled as a Vec would, but never beyond the cap.
+            self.bytes.reserve_exact((self.bytes.capacity() * 2).clamp(needed, self.cap) - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(chunk);
+        Ok(())
     }
 }
 

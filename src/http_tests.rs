@@ -117,9 +117,69 @@ async fn a_bomb_costs_no_more_than_the_cap() {
     for byte in bits.as_bytes().chunks(8) {
         bomb.push(byte.iter().enumerate().map(|(place, bit)| (bit - b'0') << place).sum());
     }
-    let server = server("127.0.0.2", vec![bomb]).await;
-    let error = client().fetch(&ask(&server.url, Reach::Public)).await.unwrap_err();
+    let mut brotli = answer("200 OK", "content-encoding: br\r\n", "");
+    // Fifty million zeros.
+    brotli.extend(bytes("cfffff7f002400e2b14072effff9ffff0f8004401c1680eefd7ffec1eb03900088c302d041d707"));
+    for bomb in [bomb, brotli] {
+        let server = server("127.0.0.2", vec![bomb]).await;
+        let error = client().fetch(&ask(&server.url, Reach::Public)).await.unwrap_err();
+        assert_eq!(error, FetchError::TooLarge(1_000_000));
+    }
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn what_is_read_of_a_body_is_never_more_than_the_cap_nor_is_there_room_for_more() {
+    let mut pile = Pile { bytes: Vec::new(), cap: 1_000_000 };
+    let chunk = vec![0; 8_192];
+    let mut taken = 0;
+    let refused = loop {
+        match pile.take(&chunk) {
+            Ok(()) => taken += 1,
+            Err(refused) => break refused,
+        }
+        assert!(pile.bytes.capacity() <= 1_000_000, "room for {}", pile.bytes.capacity());
+    };
+    assert_eq!(refused, FetchError::TooLarge(1_000_000));
+    assert_eq!(
+        (taken, pile.bytes.len()),
+        (122, 122 * 8_192),
+        "the first piece too many is refused, and nothing of it kept"
+    );
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_let_go_at_the_cap() {
+    let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let sending = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 8_192]).await;
+        let _ = stream.write_all(&answer("200 OK", "", "")).await;
+        let mut sent = 0_usize;
+        while stream.write_all(&[b'x'; 8_192]).await.is_ok() {
+            sent += 8_192;
+        }
+        sent
+    });
+    let error = client().fetch(&ask(&url, Reach::Public)).await.unwrap_err();
     assert_eq!(error, FetchError::TooLarge(1_000_000));
+    // What lies between us in the kernel's buffers was sent too; the rest never was.
+    let sent = timeout(Duration::from_secs(10), sending).await.expect("we hung up").unwrap();
+    assert!(sent < 32_000_000, "{sent} bytes were taken in");
+}
+
+#[tokio::test]
+async fn a_body_in_brotli_is_read() {
+    let mut packed = answer("200 OK", "content-encoding: br\r\n", "");
+    packed
+        .extend(bytes("1b6300f81d87b17ba44dae7fa9059d4e0ec0c2fb575ffb0a03b08ad436415cdc02c3400104bcd3fb72c8e2976f05"));
+    let server = server("127.0.0.2", vec![packed]).await;
+    let fetched = client().fetch(&ask(&server.url, Reach::Public)).await.unwrap();
+    assert_eq!((fetched.complete, fetched.body), (true, "Vattenläcka i Nödinge. ".repeat(4).into()));
 }
 
 #[tokio::test]

@@ -172,6 +172,9 @@ mod tests {
         all.sort();
         all.dedup();
         assert!(all.len() > 45);
+        let waits = |next: &Time| next.since(now());
+        assert!(all.iter().all(|next| waits(next) >= Duration::from_hours(1)), "never sooner than agreed");
+        assert!(all.iter().all(|next| waits(next) <= Duration::from_mins(66)), "at most a tenth later");
         assert_eq!(next(3), next(3));
     }
 
