@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinSet};
 
 use super::serve::{Roles, asked_to_stop, parts, until};
 use crate::app::App;
@@ -53,7 +54,7 @@ const MOST: i64 = 200;
 /// Who looks at the pages.
 const VISITOR_ROLE: crate::assignment::Role = crate::assignment::Role::Chief;
 
-/// Plays the day until Ctrl-C.
+/// Plays the day until Ctrl-C, SIGTERM or the end of any part of it.
 ///
 /// # Errors
 /// When no port is free or the temporary folder cannot be made.
@@ -86,16 +87,38 @@ async fn play(folder: &std::path::Path, port: u16) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let feed_router = feeds::router(Arc::clone(&day), clock);
     let feed_stop = until(stopped.clone());
-    let feeds =
-        tokio::spawn(async move { axum::serve(feed_listener, feed_router).with_graceful_shutdown(feed_stop).await });
-    let teller = tokio::spawn(tell_and_act(Arc::clone(&app), script, stopped.clone()));
-    let service = tokio::spawn(parts(Arc::clone(&app), Roles::ALL, Some(page_listener), stopped));
-    asked_to_stop().await;
-    println!("\nSlut för i dag.");
+    let mut hands = JoinSet::new();
+    hands.spawn(async move { Ok(axum::serve(feed_listener, feed_router).with_graceful_shutdown(feed_stop).await?) });
+    hands.spawn(tell_and_act(Arc::clone(&app), script, stopped.clone()));
+    hands.spawn(parts(Arc::clone(&app), Roles::ALL, Some(page_listener), stopped));
+    last_until(asked_to_stop(), hands, &stop).await
+}
+
+/// Waits until we are asked to stop or one of the hands ends by itself, lets the others finish, and says the first
+/// fault. A hand that ends unasked is a fault, also when it says that all went well.
+async fn last_until(
+    asked: impl Future<Output = ()>,
+    mut hands: JoinSet<anyhow::Result<()>>,
+    stop: &watch::Sender<bool>,
+) -> anyhow::Result<()> {
+    let mut outcome = tokio::select! {
+        () = asked => {
+            println!("\nSlut för i dag.");
+            Ok(())
+        }
+        Some(ended) = hands.join_next() => {
+            said(ended).and(Err(anyhow!("a part of the demo ended by itself")))
+        }
+    };
     let _ = stop.send(true);
-    teller.await??;
-    feeds.await??;
-    service.await?
+    while let Some(ended) = hands.join_next().await {
+        outcome = outcome.and(said(ended));
+    }
+    outcome
+}
+
+fn said(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Result<()> {
+    ended?
 }
 
 fn configuration(folder: &std::path::Path, sources: &str, address: &str) -> anyhow::Result<Config> {
@@ -306,5 +329,29 @@ mod tests {
         let day = Day::shipped().unwrap();
         let sources = demo::config::sources(&day, "127.0.0.1:9".parse().unwrap());
         configuration(std::path::Path::new("/nowhere"), &sources, "127.0.0.1:8").unwrap();
+    }
+
+    /// One hand that works until it is told to stop, and one that ends at once as `early` says.
+    async fn ends(asked: impl Future<Output = ()>, early: Option<anyhow::Result<()>>) -> anyhow::Result<()> {
+        let (stop, stopped) = watch::channel(false);
+        let mut hands = JoinSet::new();
+        hands.spawn(async move {
+            until(stopped).await;
+            Ok(())
+        });
+        if let Some(outcome) = early {
+            hands.spawn(async move { outcome });
+        }
+        last_until(asked, hands, &stop).await
+    }
+
+    #[tokio::test]
+    async fn the_demo_ends_when_asked_and_with_a_fault_when_a_part_of_it_dies() {
+        ends(std::future::ready(()), None).await.unwrap();
+        let never = std::future::pending::<()>;
+        let fault = ends(never(), Some(Err(anyhow!("the disk is full")))).await.unwrap_err();
+        assert_eq!(fault.to_string(), "the disk is full");
+        let fault = ends(never(), Some(Ok(()))).await.unwrap_err();
+        assert_eq!(fault.to_string(), "a part of the demo ended by itself");
     }
 }
