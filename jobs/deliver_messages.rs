@@ -43,14 +43,13 @@ const EDIT: &str = "edit";
 pub async fn run(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
     let mut tx = app.db.write().await?;
-    let hours = Hours::load(app, &mut tx, now).await?;
-    let changed = hours.let_go(&mut tx, now).await?;
+    let changed = Hours::let_go(app, &mut tx, now).await?;
     let messages = chat::store::claim(&mut tx, now, now.plus(app.clock.told(LEASE)), AT_A_TIME).await?;
     if messages.is_empty() && !changed {
         return Ok(());
     }
     let full = i64::try_from(messages.len()).unwrap_or(AT_A_TIME) == AT_A_TIME;
-    let messages = hours.hold(&mut tx, messages, now).await?;
+    let messages = Hours::hold(app, &mut tx, messages, now).await?;
     tx.commit().await?;
 
     let sent = futures::stream::iter(messages.into_iter().map(|row| async move {

@@ -26,7 +26,7 @@ impl<'a> Hours<'a> {
     ///
     /// # Errors
     /// What the database says.
-    pub(super) async fn load(app: &'a App, tx: &mut Tx, now: Time) -> sqlx::Result<Self> {
+    async fn load(app: &'a App, tx: &mut Tx, now: Time) -> sqlx::Result<Self> {
         Ok(Self { app, absences: assignment::store::absences(tx, now).await? })
     }
 
@@ -38,23 +38,24 @@ impl<'a> Hours<'a> {
     }
 
     /// Looks again at what waits for people's hours: the hour may have come, somebody may be back before her time, and a
-    /// case may have become danger. Returns whether anything was changed.
+    /// case may have become danger. Returns whether anything was changed. Nobody's absence is read when nothing waits.
     ///
     /// # Errors
     /// What the database says.
-    pub(super) async fn let_go(&self, tx: &mut Tx, now: Time) -> anyhow::Result<bool> {
+    pub(super) async fn let_go(app: &'a App, tx: &mut Tx, now: Time) -> anyhow::Result<bool> {
         let held = undelivered_store::held(tx, AT_A_LOOK).await?;
         if held.is_empty() {
             return Ok(false);
         }
+        let hours = Self::load(app, tx, now).await?;
         let ids: Vec<MessageId> = held.iter().map(|(id, ..)| *id).collect();
         let any_hour = undelivered_store::any_hour(tx, &ids).await?;
         let mut changed = false;
         for (id, staff, until) in held {
-            let at = self.reach(&staff, now);
+            let at = hours.reach(&staff, now);
             if at <= now || any_hour.contains(&id) {
                 if let Some(message) = undelivered_store::release(tx, id, now).await? {
-                    compose_anew(self.app, tx, &message, now).await?;
+                    compose_anew(app, tx, &message, now).await?;
                 }
                 changed = true;
             } else if at != until {
@@ -70,8 +71,17 @@ impl<'a> Hours<'a> {
     ///
     /// # Errors
     /// What the database says.
-    pub(super) async fn hold(&self, tx: &mut Tx, taken: Vec<MessageRow>, now: Time) -> sqlx::Result<Vec<MessageRow>> {
-        let late = |row: &MessageRow| Some(self.reach(&row.recipient, now)).filter(|at| *at > now);
+    pub(super) async fn hold(
+        app: &'a App,
+        tx: &mut Tx,
+        taken: Vec<MessageRow>,
+        now: Time,
+    ) -> sqlx::Result<Vec<MessageRow>> {
+        if taken.is_empty() {
+            return Ok(taken);
+        }
+        let hours = Self::load(app, tx, now).await?;
+        let late = |row: &MessageRow| Some(hours.reach(&row.recipient, now)).filter(|at| *at > now);
         let disturbing: Vec<MessageId> = taken.iter().filter(|row| late(row).is_some()).map(|row| row.id).collect();
         if disturbing.is_empty() {
             return Ok(taken);

@@ -315,6 +315,29 @@ mod tests {
     }
 
     #[test]
+    fn every_condition_looks_at_its_own_part_of_the_matter() {
+        let asked = [
+            ("topic = [\"ovrigt\"]", Matter { topic: "ovrigt", ..Matter::default() }),
+            ("intent = [\"berom\"]", Matter { intent: Intent::Praise, ..Matter::default() }),
+            ("intent = [\"berom\"]", Matter { also: Some(Intent::Praise), ..Matter::default() }),
+            ("urgency = [\"hog\"]", Matter { urgency: Urgency::High, ..Matter::default() }),
+            ("place = [\"nol\"]", Matter { place: "Nol", ..Matter::default() }),
+            ("channel = [\"facebook\"]", Matter { channel: "facebook", ..Matter::default() }),
+            ("board = [\"ks\"]", Matter { board: "Kommunstyrelsen", ..Matter::default() }),
+            ("word = [\"lampa\"]", Matter { text: "Lampan lyser inte", ..Matter::default() }),
+            ("protected = true", Matter { protected: true, ..Matter::default() }),
+        ];
+        for (condition, matter) in asked {
+            let node = format!("{SMALL}\n[[route.route]]\nname = \"Prov\"\n{condition}\nunit = \"ny\"\n");
+            let (organisation, faults) = parse(&node);
+            assert_eq!(faults, [""; 0], "{condition}");
+            let route = organisation.route(&matter, NOW);
+            assert_eq!((route.unit.as_str(), route.path), ("ny", vec!["Allt".into(), "Prov".into()]), "{condition}");
+            assert_eq!(organisation.route(&Matter::default(), NOW).unit, "rot", "{condition}: not what has none of it");
+        }
+    }
+
+    #[test]
     fn a_unit_goes_by_the_name_it_has_that_day() {
         let later = "\n[[unit]]\nkey = \"ny\"\nname = \"Gatan\"\ndepartment = \"forvaltning\"\nmanager = \"b\"\n\
                      deputy = \"a\"\ncalendar = \"kontor\"\nfrom = 2027-01-01\n";

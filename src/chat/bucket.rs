@@ -1,7 +1,8 @@
 //! The token bucket of one voice: so many messages in all and so many to one address, as its service allows.
 //!
 //! Time here is how fast we may talk, not when something is due: it is the governor's own monotonic clock, which no
-//! test needs to tell. The bucket is per process; where several processes send, their shares are set in configuration.
+//! test needs to tell. The bucket is per process. Where several processes send, Telegram's share is set in configuration;
+//! the other voices are slow enough here for a few processes, and all of them heed a service that asks for silence.
 
 use std::num::NonZeroU32;
 use std::sync::Mutex;

@@ -30,6 +30,7 @@ async fn session(stream: TcpStream, letters: Letters) -> std::io::Result<()> {
             match verb.as_str() {
                 _ if verb.contains("<BORTA@") => b"550 no such person borta@ale.se\r\n",
                 _ if verb.contains("<FULL@") => b"452 mailbox full\r\n",
+                _ if verb.contains("<FORT@") => b"450 4.7.0 too many letters, wait\r\n",
                 _ => {
                     to = true;
                     b"250 ok\r\n"
@@ -149,6 +150,17 @@ async fn an_unknown_person_is_never_a_full_box_is_later_and_nobody_is_named() {
     assert_eq!(email.send("full@ale.se", &message(Tier::A, Occasion::Reminder), "k").await, Err(SendError::later()));
     let injected = email.send("a@ale.se\r\nRCPT TO:<b@ale.se>", &message(Tier::A, Occasion::Reminder), "k").await;
     assert_eq!(injected, Err(SendError::Never("not an e-mail address".into())));
+}
+
+#[tokio::test]
+async fn a_relay_that_finds_us_too_fast_is_later_and_a_letter_costs_a_token() {
+    let (letters, email) = email().await;
+    let letter = message(Tier::A, Occasion::Reminder);
+    assert_eq!(email.send("fort@ale.se", &letter, "k").await, Err(SendError::later()));
+    email.bucket.take("karin@ale.se").await.unwrap();
+    let early = email.send("karin@ale.se", &letter, "k").await;
+    let Err(SendError::Later { retry_after: Some(wait) }) = early else { panic!("let through: {early:?}") };
+    assert!(wait <= PER_PERSON && letters.lock().unwrap().is_empty(), "{wait:?}");
 }
 
 #[tokio::test]

@@ -164,6 +164,24 @@ async fn too_fast_is_later_with_the_server_s_own_wait() {
     let busy = matrix.send(KARIN, &reminder(), "k").await;
     assert_eq!(busy, Err(SendError::Later { retry_after: Some(Duration::from_millis(1_500)) }));
     assert!(home.0.lock().unwrap().made.is_empty(), "a busy server is not taken for one without rooms");
+    let next = matrix.send("!r:ale.se", &reminder(), "k2").await;
+    assert!(matches!(next, Err(SendError::Later { retry_after: Some(_) })), "the whole voice rests: {next:?}");
+    assert!(home.0.lock().unwrap().events.is_empty());
+}
+
+#[tokio::test]
+async fn an_edit_costs_a_token_as_a_message_does() {
+    let (home, matrix) = home().await;
+    for room in ["!a:ale.se", "!b:ale.se"] {
+        matrix.bucket.take(room).await.unwrap();
+    }
+    let early =
+        [matrix.edit("!a:ale.se", "$e1", &reminder(), "k").await, matrix.send("!b:ale.se", &reminder(), "k").await];
+    for early in early {
+        let Err(SendError::Later { retry_after: Some(wait) }) = early else { panic!("let through: {early:?}") };
+        assert!(wait <= PER_ROOM, "{wait:?}");
+    }
+    assert!(home.0.lock().unwrap().events.is_empty(), "the server was not asked");
 }
 
 /// Hears, and remembers.
@@ -179,6 +197,9 @@ impl Hear for Echo {
 
     async fn said(&self, speaker: &Speaker, text: &str) -> Answer {
         self.0.lock().unwrap().push(format!("{} {} {text}", speaker.once, speaker.address));
+        if text == "/trög" {
+            std::future::pending::<()>().await;
+        }
         Answer::keep("Hört")
     }
 }
@@ -249,6 +270,17 @@ async fn commands_are_heard_in_direct_rooms_only_and_chatter_nowhere() {
     home.0.lock().unwrap().members = 3;
     assert_eq!(ear.round(&memory, Duration::ZERO).await, Ok(0));
     assert_eq!(*echo.0.lock().unwrap(), ["matrix:$a @karin:ale.se /ta 1042"]);
+}
+
+#[tokio::test]
+async fn a_hearer_that_takes_too_long_is_answered_for_within_three_seconds() {
+    let (home, ear, _, memory) = ear().await;
+    home.0.lock().unwrap().sync = vec![joined(&[text("$a", KARIN, "!trög")])];
+    let round = ear.round(&memory, Duration::ZERO);
+    assert_eq!(tokio::time::timeout(Duration::from_secs(3), round).await, Ok(Ok(1)));
+    let rooms = home.0.lock().unwrap();
+    let said: Vec<&Value> = rooms.events.values().map(|(_, content)| &content["body"]).collect();
+    assert!(said.contains(&&json!(crate::chat::NOT_NOW)), "{said:?}");
 }
 
 #[tokio::test]

@@ -212,6 +212,9 @@ mod tests {
             "channels/direct" if body == json!(["bot", USER]) => created("d1"),
             "channels/direct" => StatusCode::BAD_REQUEST.into_response(),
             "posts" if body["channel_id"] == "closed" => StatusCode::FORBIDDEN.into_response(),
+            "posts" if body["channel_id"] == "busy" => {
+                (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "7")]).into_response()
+            }
             "posts" => {
                 let alnum =
                     |action: &Value| action["id"].as_str().is_some_and(|id| id.chars().all(char::is_alphanumeric));
@@ -267,6 +270,30 @@ mod tests {
         let third = Mattermost::new(&voice.account, signer()).unwrap();
         third.edit(&to, "p1", &reminder(&[]), "k").await.unwrap();
         assert_eq!(posts.lock().unwrap()[0]["message"], reminder(&[]).text());
+    }
+
+    #[tokio::test]
+    async fn too_many_requests_is_later_and_silences_the_whole_voice() {
+        let (posts, voice) = mattermost().await;
+        let wait = Some(Duration::from_secs(7));
+        assert_eq!(voice.send("busy", &take_it(), "k").await, Err(SendError::Later { retry_after: wait }));
+        let next = voice.send("c1", &take_it(), "k2").await;
+        assert!(matches!(next, Err(SendError::Later { retry_after: Some(_) })), "{next:?}");
+        assert!(posts.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_edit_costs_a_token_as_a_message_does() {
+        let (posts, voice) = mattermost().await;
+        for channel in ["c1", "c2"] {
+            voice.bucket.take(channel).await.unwrap();
+        }
+        let early = [voice.edit("c1", "p1", &reminder(&[]), "k").await, voice.send("c2", &take_it(), "k").await];
+        for early in early {
+            let Err(SendError::Later { retry_after: Some(wait) }) = early else { panic!("let through: {early:?}") };
+            assert!(wait <= PER_CHANNEL, "{wait:?}");
+        }
+        assert!(posts.lock().unwrap().is_empty(), "the server was not asked");
     }
 
     #[tokio::test]

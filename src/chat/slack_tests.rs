@@ -114,6 +114,19 @@ async fn what_slack_says_with_status_200_is_still_understood() {
     assert!(matches!(slack.send("U2", &reminder(), "k").await, Err(SendError::Later { retry_after: Some(_) })));
 }
 
+#[tokio::test]
+async fn an_edit_costs_a_token_as_a_message_does() {
+    let (workspace, slack) = workspace().await;
+    slack.bucket.take("D024").await.unwrap();
+    let early = slack.edit("U1", "D024:1764000000.000100", &reminder(), "k").await;
+    let Err(SendError::Later { retry_after: Some(wait) }) = early else { panic!("let through: {early:?}") };
+    assert!(wait <= PER_CHANNEL, "{wait:?}");
+    slack.bucket.take("U1").await.unwrap();
+    let early = slack.send("U1", &reminder(), "k").await;
+    assert!(matches!(early, Err(SendError::Later { retry_after: Some(_) })), "{early:?}");
+    assert!(workspace.0.lock().unwrap().is_empty(), "Slack was not asked");
+}
+
 /// Hears, and remembers.
 #[derive(Clone, Default)]
 struct Echo(Arc<Mutex<Vec<String>>>);

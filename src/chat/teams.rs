@@ -232,9 +232,20 @@ mod tests {
         let (_, busy) = teams("sig=rätt&busy").await;
         let wait = Some(Duration::from_secs(12));
         assert_eq!(busy.send("va", &reminder(&sample()), "k").await, Err(SendError::Later { retry_after: wait }));
+        let next = busy.bucket.take("another hook").await;
+        assert!(matches!(next, Err(SendError::Later { retry_after: Some(_) })), "the whole voice rests: {next:?}");
         let (_, wrong) = teams("sig=fel").await;
         let Err(SendError::Never(why)) = wrong.send("va", &reminder(&sample()), "k").await else { panic!() };
         assert!(!why.contains("http") && !format!("{wrong:?}").contains("sig="), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_card_costs_a_token_of_its_hook() {
+        let (cards, teams) = teams("sig=rätt").await;
+        teams.bucket.take("va").await.unwrap();
+        let early = teams.send("va/karin", &reminder(&sample()), "k").await;
+        let Err(SendError::Later { retry_after: Some(wait) }) = early else { panic!("let through: {early:?}") };
+        assert!(wait <= PER_HOOK && cards.lock().unwrap().is_empty(), "{wait:?}");
     }
 
     #[tokio::test]

@@ -69,6 +69,16 @@ async fn too_many_requests_is_later_and_silences_the_whole_voice() {
 }
 
 #[tokio::test]
+async fn an_edit_costs_a_token_as_a_message_does() {
+    let (fake, voice) = server().await;
+    let receipt = say(&voice).await.unwrap();
+    let early = voice.edit(&KARIN.to_string(), &receipt.external_id, &reminder(), "key").await;
+    let Err(SendError::Later { retry_after: Some(wait) }) = early else { panic!("let through: {early:?}") };
+    assert!(wait <= Duration::from_secs(1), "{wait:?}");
+    assert_eq!((fake.calls().len(), fake.sent()[0].edits), (1, 0), "Telegram was not asked");
+}
+
+#[tokio::test]
 async fn a_blocked_bot_is_never_and_says_why_without_an_address() {
     let (fake, voice) = server().await;
     fake.fault(KARIN, Fault::Blocked);

@@ -255,6 +255,26 @@ proptest! {
     }
 }
 
+/// Each chat is shown once, and what is shown is there to be seen.
+#[test]
+fn the_page_for_staff_has_a_picture_of_each_chat() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let page = include_str!("../../docs/paminnelser.md");
+    let shown: Vec<&str> = page
+        .split("![")
+        .skip(1)
+        .filter_map(|rest| rest.split_once("](").and_then(|(_, rest)| rest.split(')').next()))
+        .collect();
+    let of_each = ["telegram", "slack", "teams", "mattermost", "matrix", "e-post"];
+    for name in of_each {
+        assert_eq!(shown.iter().filter(|path| **path == format!("bilder/{name}.png")).count(), 1, "{name}");
+    }
+    for path in shown {
+        let picture = std::fs::read(docs.join(path)).expect(path);
+        assert!(picture.starts_with(b"\x89PNG"), "{path}");
+    }
+}
+
 /// What staff read about reminders is what the voices say of themselves and what they send.
 #[test]
 fn the_page_for_staff_shows_what_is_sent_and_what_no_voice_can_do() {

@@ -174,6 +174,20 @@ fn a_snooze_after_the_due_time_has_a_bound() {
 }
 
 #[test]
+fn putting_it_off_again_and_again_does_not_keep_it_from_the_manager() {
+    let office = office();
+    let mut week = Week::new(case(&office, "2026-11-18 08:00", "2026-11-18 09:00"), line(&office));
+    let from = at("2026-11-18 09:30");
+    let every_other_hour = (0..40).map(|n| from.plus(std::time::Duration::from_hours(2 * n)));
+    week.acts = every_other_hour.map(|now| (now, Act::Snooze(now.plus(std::time::Duration::from_hours(72))))).collect();
+    let told = week.told("2026-11-21 00:00");
+    assert!(
+        told.ends_with("\nFri 20/11 08:00 anna Overdue | 10:00 bo Deputy | 12:00 cia Manager | 16:00 dan Chief"),
+        "{told}"
+    );
+}
+
+#[test]
 fn an_answer_by_anybody_stops_it_at_once() {
     let office = office();
     let mut week = Week::new(case(&office, "2026-11-18 08:00", "2026-11-18 12:00"), line(&office));

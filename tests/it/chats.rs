@@ -682,6 +682,33 @@ async fn slack_is_answered_within_three_seconds_though_somebody_else_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn matrix_is_answered_within_three_seconds_though_somebody_else_writes() {
+    let (matrix, stage) = with_matrix(Engine::Sqlite).await;
+    stage.bind(SIXTEN, "matrix", KARIN_MX).await;
+    stage.hear(Part::MatrixSync, true).await;
+    let case = stage.case().await;
+    stage.pass(1).await;
+    let room = matrix.direct_room(KARIN_MX).unwrap();
+    let (event, _) = matrix.said(&room).remove(0);
+    assert!(hear_staff::has_turn(stage.app(), Part::MatrixSync).await.unwrap());
+    let held = stage.app().db.write().await.unwrap();
+    matrix.reacts(KARIN_MX, &room, &event, "👍");
+    let answered = async {
+        let said = tokio::time::timeout(PATIENCE_OF_A_CHAT, come(|| matrix.said(&room), 2)).await;
+        drop(held);
+        said.expect("an answer in time").pop().unwrap().1
+    };
+    let (heard, answer) = tokio::join!(hear_staff::round(stage.app(), Part::MatrixSync, false), answered);
+    heard.unwrap();
+    assert_eq!(answer["body"], chat::NOT_NOW);
+    assert!(!stage.is_taken(case).await, "what she was told is what is so");
+    matrix.reacts(KARIN_MX, &room, &event, "👍");
+    stage.hear(Part::MatrixSync, false).await;
+    assert!(stage.is_taken(case).await);
+    stage.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mattermost_s_command_is_heard_with_its_token() {
     let (_, stage) = with_mattermost(Engine::Sqlite).await;
     stage.bind(SIXTEN, "mattermost", &format!("user:{MM_USER}")).await;

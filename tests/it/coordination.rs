@@ -10,7 +10,8 @@
 //! | 4 | four hours at four o'clock | `four_hours_at_four_o_clock_end_at_noon_the_next_working_day` |
 //! | 5 | a message at lunch | `a_message_in_the_lunch_break_counts_from_its_end` |
 //! | 6 | reopened, ten minutes | `a_reply_ten_minutes_after_reopening_took_ten_minutes` |
-//! | 7 | a machine answered | `an_automatic_reply_in_the_thread_of_a_case_keeps_no_promise` |
+//! | 7 | a machine answered | `what_our_own_account_posts_by_itself_keeps_no_promise` |
+//! | 7 | … by letter | `an_automatic_reply_in_the_thread_of_a_case_keeps_no_promise` |
 //! | 8 | who answered gets the credit | `credit_goes_to_who_answered_and_not_to_whose_it_was` |
 //! | 9 | we spoke last | `an_answer_by_us_stops_it_and_a_note_from_the_citizen_begins_it_anew` |
 //! | 10 | a reminder at midnight | `nobody_is_told_at_midnight_or_on_a_weekend` |

@@ -58,6 +58,31 @@ async fn a_reminder_put_off_for_an_hour_comes_in_an_hour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_reminder_is_put_off_for_two_weeks_at_most_and_never_past_what_was_promised() {
+    for engine in ENGINES {
+        let mut desk = Desk::open(engine, at(0, 9, 0), as_is).await;
+        let id = desk.opens(Matter::default()).await;
+        let owner = desk.row(id).await.owner.unwrap();
+        desk.until(at(0, 9, 30)).await;
+        desk.tell();
+        let now = desk.now();
+        let longest = now.plus(Duration::from_hours(14 * 24));
+        for until in [now, longest.plus(Duration::from_mins(1))] {
+            let mut tx = desk.running.app.db.write().await.unwrap();
+            let refused = acts::snooze(&mut tx, &owner, id, None, until, "Väntar på besked.", now).await;
+            assert!(matches!(refused, Err(Refused::Incomplete(_))), "{until}");
+        }
+        puts_off(&mut desk, &owner, id, longest).await;
+        desk.until(at(1, 8, 59)).await;
+        assert_eq!(desk.tell(), "", "it is silent until it is due");
+        desk.until(at(1, 9, 1)).await;
+        let told = desk.tell();
+        assert!(told.contains(&format!("Tue 24/11 09:00 {id} said to {owner} in terminal: due\n")), "{told}");
+        desk.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn i_have_it_said_after_a_reminder_was_put_off_holds_as_long_as_it_always_does() {
     for engine in ENGINES {
         let mut desk = Desk::open(engine, at(0, 9, 0), as_is).await;
