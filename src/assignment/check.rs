@@ -129,7 +129,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                "organisation.toml:25: department `forvaltningen`, expected one of forvaltning; did you mean `forvaltning`?"
+                "organisation.toml:23: department `forvaltningen`, expected one of forvaltning; did you mean `forvaltning`?"
             ]
         );
         let said = faults("place = [\"Nödinge\"]", "intent = [\"fråga\"]");

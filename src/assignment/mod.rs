@@ -20,7 +20,6 @@ mod check;
 pub mod choose;
 pub mod desk_store;
 pub mod external;
-pub mod governance;
 pub mod handover;
 pub mod ical;
 mod ical_event;
@@ -154,7 +153,7 @@ pub enum Role {
     Communicator,
     /// Answers for a unit (handläggare).
     Staff,
-    /// Audits and approves rules (kommunikationschef).
+    /// Audits, and changes watch rules (kommunikationschef).
     Chief,
     /// Keeps the system; sees settings, not contents (systemförvaltare).
     Admin,

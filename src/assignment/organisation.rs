@@ -38,12 +38,8 @@ pub struct Organisation {
     pub spokespersons: Vec<Spokesperson>,
     /// What is decided about handing over and being away.
     pub rules: Rules,
-    /// Key of the function that owns the audit and is told of escalations, but never holds them.
+    /// Key of the function that owns the audit: it has the week's summary of the whole municipality.
     pub communications_chief: String,
-    /// Key of the function that owns the first line.
-    pub contact_center_chief: String,
-    /// Key of the function that edits the rules.
-    pub strategist: String,
 }
 
 /// What is looked up by key and has dates.

@@ -108,16 +108,12 @@ impl Organisation {
     }
 
     fn gather(file: &Section, references: &mut References) -> Self {
-        let governing = file.section("governance");
-        if governing.is_none() {
-            file.place().report("[governance] is missing, expected the three functions that govern the rules");
-        }
-        let mut governs = |key: &str| {
-            governing.as_ref().map(|section| references.one(Kind::Function, section, key)).unwrap_or_default()
+        let communications_chief = if let Some(section) = file.section("governance") {
+            references.one(Kind::Function, &section, "communications_chief")
+        } else {
+            file.place().report("[governance] is missing, expected the function that owns the audit");
+            String::new()
         };
-        let communications_chief = governs("communications_chief");
-        let contact_center_chief = governs("contact_center_chief");
-        let strategist = governs("strategist");
         let root = if let Some(section) = file.section("route") {
             root(&section, references)
         } else {
@@ -142,8 +138,6 @@ impl Organisation {
                 .collect(),
             rules: rules(file),
             communications_chief,
-            contact_center_chief,
-            strategist,
         }
     }
 }

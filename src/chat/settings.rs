@@ -74,6 +74,8 @@ pub struct ChatSettings {
     pub terminal: bool,
     /// Telegram.
     pub telegram: Option<TelegramSettings>,
+    /// The environment variable that should hold Telegram's token and holds none: then Telegram is off.
+    pub without_token: Option<String>,
     /// Matrix.
     pub matrix: Option<MatrixSettings>,
     /// Microsoft Teams.
@@ -90,10 +92,13 @@ pub struct ChatSettings {
 #[must_use]
 pub fn read(section: &Section) -> ChatSettings {
     let key = secret_optional(section, "key");
+    let of_telegram = section.section("telegram");
+    let without_token = of_telegram.as_ref().and_then(empty_token);
     let found = ChatSettings {
         key: key.clone().unwrap_or_default(),
         terminal: section.flag_or("terminal", false),
-        telegram: section.section("telegram").and_then(|section| telegram(&section)),
+        telegram: of_telegram.and_then(|section| telegram(&section, without_token.is_none())),
+        without_token,
         matrix: section.section("matrix").and_then(|section| matrix(&section)),
         teams: section.section("teams").and_then(|section| teams(&section)),
         slack: section.section("slack").and_then(|section| slack(&section)),
@@ -201,11 +206,15 @@ fn timeout(section: &Section) -> Duration {
     Duration::from_secs(u64::try_from(section.integer_or("timeout_s", 1..=20, 10)).unwrap_or(10))
 }
 
-fn telegram(section: &Section) -> Option<TelegramSettings> {
-    // Without a token there is no Telegram, and no fault: reminders stand in the inbox, and the log says so.
-    let token_given = section
-        .located_optional("token_env")
-        .is_none_or(|name| std::env::var(&name.text).is_ok_and(|token| !token.trim().is_empty()));
+/// The variable named for the token, when it holds none.
+fn empty_token(section: &Section) -> Option<String> {
+    let name = section.located_optional("token_env")?.text;
+    let given = std::env::var(&name).is_ok_and(|token| !token.trim().is_empty());
+    (!given).then_some(name)
+}
+
+/// Without a token there is no Telegram, and no fault: the log and the page *Chattar* say so.
+fn telegram(section: &Section, token_given: bool) -> Option<TelegramSettings> {
     let kind = section.choice("mode", &["poll", "webhook", "off"]);
     let per_second = section.integer_or("per_second", 1..=i64::from(PER_SECOND), i64::from(PER_SECOND));
     let (token, api_base) = (

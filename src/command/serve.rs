@@ -46,6 +46,9 @@ pub async fn run(place: &Place, roles: Roles) -> anyhow::Result<ExitCode> {
     telemetry::begin(config.log, &config.log_level);
     let app = Arc::new(App::open(config, place.clock.clone()).await?);
     app.take_over_configuration().await?;
+    if let Some(variable) = &app.config.chat.without_token {
+        tracing::warn!(%variable, "Telegram is off: the environment variable {variable} is not set or empty");
+    }
     if app.voices.channels().next().is_none() {
         tracing::warn!("no chat is configured: reminders stand in the inbox only (see [chat.telegram] in lyhord.toml)");
     }

@@ -39,6 +39,8 @@ struct Unreached {
 struct Chats {
     frame: Frame,
     summary: String,
+    /// The variable that should hold Telegram's token and holds none.
+    without_token: Option<String>,
     rows: Vec<Row>,
     unreached: Vec<Unreached>,
     accounts: Vec<Account>,
@@ -86,7 +88,8 @@ pub(super) async fn show(State(site): State<Site>, Extension(visitor): Extension
         (all, amiss) => format!("{amiss} av {all} behöver tillsyn"),
     };
     let frame = Frame::of(&site, &visitor, &mut tx, "Chattar", "/chattar").await?;
-    page(&Chats { frame, summary, rows, unreached, accounts: accounts(&site) })
+    let without_token = site.app.config.chat.without_token.clone();
+    page(&Chats { frame, summary, without_token, rows, unreached, accounts: accounts(&site) })
 }
 
 fn row(

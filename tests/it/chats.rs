@@ -75,7 +75,7 @@ impl Stage {
         &self.running.app
     }
 
-    fn now(&self) -> Time {
+    pub fn now(&self) -> Time {
         self.app().clock.now()
     }
 
@@ -94,7 +94,7 @@ impl Stage {
         }
     }
 
-    async fn pass(&self, minutes: u64) {
+    pub async fn pass(&self, minutes: u64) {
         self.until(self.now().plus(Duration::from_mins(minutes))).await;
     }
 
@@ -105,7 +105,7 @@ impl Stage {
     }
 
     /// A case of Sixten's; he has not been told of it yet.
-    async fn case(&self) -> CaseId {
+    pub async fn case(&self) -> CaseId {
         self.case_of(Urgency::Normal, 30).await
     }
 
@@ -165,23 +165,23 @@ impl Stage {
         id
     }
 
-    async fn row(&self, id: CaseId) -> CaseRow {
+    pub async fn row(&self, id: CaseId) -> CaseRow {
         let mut tx = self.app().db.read().await.unwrap();
         case::store::find(&mut tx, id).await.unwrap().unwrap()
     }
 
-    async fn is_taken(&self, id: CaseId) -> bool {
+    pub async fn is_taken(&self, id: CaseId) -> bool {
         let row = self.row(id).await;
         row.state == "accepted" && row.owner.as_deref() == Some(SIXTEN)
     }
 
-    async fn number(&self, sql: &'static str) -> i64 {
+    pub async fn number(&self, sql: &'static str) -> i64 {
         let mut tx = self.app().db.read().await.unwrap();
         on!(tx, c => sqlx::query_scalar(sql).fetch_one(c).await).unwrap()
     }
 
     /// Listens once by asking.
-    async fn hear(&self, part: Part, first: bool) {
+    pub async fn hear(&self, part: Part, first: bool) {
         assert!(hear_staff::has_turn(self.app(), part).await.unwrap());
         hear_staff::round(self.app(), part, first).await.unwrap();
     }
@@ -228,7 +228,7 @@ impl Stage {
 
 // ---- Telegram
 
-async fn with_telegram(engine: Engine) -> (FakeTelegram, Stage) {
+pub async fn with_telegram(engine: Engine) -> (FakeTelegram, Stage) {
     let fake = FakeTelegram::new(BOT);
     let bot = serve(fake_telegram::app(fake.clone())).await;
     let stage = Stage::open(engine, |folder, _| {
@@ -1391,6 +1391,28 @@ async fn one_whom_no_voice_reaches_is_shown_and_is_told_what_still_stands_when_s
         assert!(!page.contains("Ingen väg"), "{page}");
         let (_, page) = stage.get("/chattar", &admin).await;
         assert!(page.contains("Alla som har kopplat en chatt nås genom den."), "{page}");
+        stage.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_any_chat_the_pages_say_that_reminders_stand_in_the_inbox_only() {
+    for engine in ENGINES {
+        let telegram = "[chat.telegram]\ntoken_env = \"LYHORD_TEST_NO_SUCH_TOKEN\"\nmode = \"poll\"\n";
+        let stage = Stage::open(engine, |_, _| telegram.to_owned()).await;
+        stage.case().await;
+        stage.pass(5).await;
+        let (_, page) = stage.get("/inkorg", &stage.signed_in(SIXTEN).await.0).await;
+        assert!(
+            page.contains("Ingen väg till Sixten Prov: ingen chatt eller e-post som fungerar är vald")
+                && !page.contains("Påmint"),
+            "{page}"
+        );
+        let (_, page) = stage.get("/chattar", &stage.signed_in(ADMIN).await.0).await;
+        assert!(page.contains("Ingen chatt är påslagen: påminnelserna står i inkorgen."), "{page}");
+        assert!(page.contains("Påminnelser om 1 ärende står bara i inkorgen."), "{page}");
+        let why = "Telegram är av: miljövariabeln LYHORD_TEST_NO_SUCH_TOKEN är inte satt eller tom.";
+        assert!(page.contains(why), "{page}");
         stage.running.stop().await;
     }
 }

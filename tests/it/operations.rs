@@ -1,5 +1,6 @@
 //! What an operator does on the command line, as a new user would.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
@@ -48,6 +49,36 @@ fn shipped() -> tempfile::TempDir {
 
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn without_a_token_for_telegram_the_service_starts_and_its_log_says_where_reminders_stand() {
+    let folder = shipped();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lyhord"))
+        .arg("web")
+        .env("LYHORD_CONFIG", folder.path())
+        .env("LYHORD_DATABASE", format!("sqlite:{}/l.sqlite", folder.path().display()))
+        .env("LYHORD_LISTEN", "127.0.0.1:0")
+        .env_remove("TELEGRAM_TOKEN")
+        .env_remove("LYHORD_LOG")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = Vec::new();
+    for line in BufReader::new(child.stderr.take().unwrap()).lines() {
+        said.push(line.unwrap());
+        if said.last().is_some_and(|line| line.contains("pages are served")) {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let has = |words: &str| said.iter().any(|line| line.contains("WARN") && line.contains(words));
+    assert!(has("Telegram is off: the environment variable TELEGRAM_TOKEN is not set or empty"), "{said:#?}");
+    assert!(has("no chat is configured: reminders stand in the inbox only"), "{said:#?}");
+    assert!(said.iter().any(|line| line.contains("pages are served")), "and it is there all the same: {said:#?}");
 }
 
 #[test]
