@@ -309,8 +309,7 @@ pub(super) async fn settle(tx: &mut Tx, row: &SourceRow, health: Health, why: &s
     };
     hand_store::settle_hook(tx, row.id, &heard).await?;
     if health != previous {
-        journal::append(tx, &[poll_source::turned(&row.key, previous, health, now)]).await?;
-        tracing::warn!(source = %row.key, from = previous.slug(), to = health.slug(), "source health changed: {why}");
+        journal::append(tx, &[poll_source::turned(&row.key, previous, health, why, now)]).await?;
         Job::WarnKeepers.enqueue(tx, now).await?;
         tx.ring_on_commit(WEB_BELL);
     }

@@ -157,7 +157,7 @@ impl Listener<'_> {
             return Ok(());
         }
         if verdict.health != previous {
-            journal::append(&mut tx, &[turned(&row.key, previous, verdict.health, now)]).await?;
+            journal::append(&mut tx, &[turned(&row.key, previous, verdict.health, &verdict.why, now)]).await?;
             Job::WarnKeepers.enqueue(&mut tx, now).await?;
             tx.ring_on_commit(WEB_BELL);
         }

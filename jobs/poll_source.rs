@@ -116,8 +116,7 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
         return Ok(());
     }
     if health != previous {
-        facts.push(turned(&row.key, previous, health, now));
-        tracing::warn!(source = %row.key, from = previous.slug(), to = health.slug(), "source health changed: {why}");
+        facts.push(turned(&row.key, previous, health, &why, now));
     }
     if health != previous || health >= Health::Blind {
         Job::WarnKeepers.enqueue(&mut tx, now).await?;
@@ -132,9 +131,10 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
     Ok(())
 }
 
-/// The fact that a source is in another state of health.
+/// The fact that a source is in another state of health, however it is heard; the log says it and why.
 #[must_use]
-pub fn turned(key: &str, from: Health, to: Health, now: Time) -> Fact {
+pub fn turned(key: &str, from: Health, to: Health, why: &str, now: Time) -> Fact {
+    tracing::warn!(source = %key, from = from.slug(), to = to.slug(), "source health changed: {why}");
     let body = serde_json::json!({ "source": key, "from": from.slug(), "to": to.slug() });
     Fact { at: now, actor: "lyhord".to_owned(), kind: "source.health", case: None, mention: None, body }
 }

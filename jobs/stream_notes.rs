@@ -337,7 +337,7 @@ impl<'a> Notes<'a> {
             let previous = Health::from_slug(&row.health);
             let Verdict { health, why } = source::health::judge(previous, &outcome, 0, row.last_ok_at, now);
             if health != previous {
-                facts.push(turned(&row.key, previous, health, now));
+                facts.push(turned(&row.key, previous, health, &why, now));
                 Job::WarnKeepers.enqueue(&mut tx, now).await?;
                 (row.health, row.health_since) = (health.slug().to_owned(), now);
                 tx.ring_on_commit(WEB_BELL);

@@ -5,8 +5,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
-
 use super::FOUND_WRONG;
 use crate::clock::Clock;
 use crate::http::{Client, Limits, Reach};
@@ -17,7 +15,7 @@ use crate::source::{Cursor, FeedSource, Post, Source};
 /// Prints the items.
 ///
 /// # Errors
-/// When the file cannot be read or the client not be made.
+/// When the client cannot be made.
 pub async fn run(from: &str, json: bool, local: bool) -> anyhow::Result<ExitCode> {
     let posts = if from.starts_with("http://") || from.starts_with("https://") {
         let client = Client::new("https://github.com/lyhord", Limits::default())?;
@@ -37,7 +35,13 @@ pub async fn run(from: &str, json: bool, local: bool) -> anyhow::Result<ExitCode
             .await
             .map(|poll| poll.posts)
     } else {
-        let bytes = std::fs::read(Path::new(from)).with_context(|| format!("{from} cannot be read"))?;
+        let bytes = match std::fs::read(Path::new(from)) {
+            Ok(bytes) => bytes,
+            Err(fault) => {
+                eprintln!("{from} cannot be read: {fault}");
+                return Ok(ExitCode::from(FOUND_WRONG));
+            }
+        };
         feed::read(&bytes, None, "").map(|read| read.posts)
     };
     let posts = match posts {

@@ -15,9 +15,11 @@ use lyhord::jobs::poll_source;
 use lyhord::source::store::{self, Reading, SourceRow};
 use tokio::sync::RwLock;
 
+use crate::channels::Stage;
 use crate::contract::{NOW, later, named};
 use crate::fake_feed::serve;
 use crate::harness::{Database, ENGINES, at, database, on_both};
+use crate::pages::ADMIN;
 use crate::running::{Running, config};
 
 const SERVICE: &str =
@@ -241,6 +243,78 @@ async fn a_slow_feed_is_asked_by_one_process_only_however_long_it_takes() {
         assert_eq!(bladet(&one).await.last_ok_at, Some(begun), "and what came late is kept");
         one.db.close().await;
         other.db.close().await;
+    }
+}
+
+/// What is logged while a test listens.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Log {
+    /// The lines that say that a source has turned.
+    fn turns(&self) -> Vec<String> {
+        let said = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        said.lines().filter(|line| line.contains("source health changed")).map(str::to_owned).collect()
+    }
+}
+
+/// On one thread, so that its log is heard whole.
+#[tokio::test]
+async fn a_source_that_turns_is_shown_with_since_when_and_why_and_each_turn_is_one_line_in_the_log() {
+    const WHY: &str = "Källan kräver inloggning eller nekar oss";
+    for engine in ENGINES {
+        let log = Log::default();
+        let writer = log.clone();
+        let lines = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        let _heard = tracing::subscriber::set_default(lines);
+        let site = Site::default();
+        site.says("/feed", 200, &[], FEED);
+        let base = site.serve().await;
+        let stage = Stage::open(engine, &one_feed(&format!("{base}/feed")), at(0, 10, 0)).await;
+        stage.until(at(0, 10, 0)).await;
+        let page = crate::tips::page(&stage, ADMIN, "/kallor").await;
+        assert!(page.contains("<span class=\"tag brand\">Läses</span>") && !page.contains(WHY), "{page}");
+        assert_eq!(log.turns(), [""; 0]);
+
+        site.says("/feed", 401, &[], "");
+        stage.until(at(0, 10, 40)).await;
+        // It is tried again and is as it was: since when stands, and the log says nothing more.
+        for then in [at(0, 11, 30), at(0, 11, 50)] {
+            stage.until(then).await;
+            read_now(&stage.running).await;
+            let page = crate::tips::page(&stage, ADMIN, "/kallor").await;
+            let told = "<span class=\"tag late\">Blind</span> <span class=\"small muted\">sedan 10.40</span>\
+                        <span class=\"small\">";
+            assert!(page.contains(&format!("{told}{WHY}")), "{page}");
+        }
+        assert!(site.asked("/feed") >= 4, "it was tried again");
+        let turns = log.turns();
+        assert_eq!(turns.len(), 1, "{turns:?}");
+        for part in ["WARN", "bladet", "from=\"ok\"", "to=\"blind\"", WHY] {
+            assert!(turns[0].contains(part), "{part}: {turns:?}");
+        }
+
+        site.says("/feed", 200, &[], FEED);
+        stage.until(at(0, 12, 30)).await;
+        read_now(&stage.running).await;
+        let page = crate::tips::page(&stage, ADMIN, "/kallor").await;
+        let well = "<span class=\"tag brand\">Läses</span> <span class=\"small muted\">sedan 12.30</span>";
+        assert!(page.contains(well) && !page.contains(WHY), "{page}");
+        let turns = log.turns();
+        assert_eq!(turns.len(), 2, "{turns:?}");
+        assert!(turns[1].contains("from=\"blind\"") && turns[1].contains("to=\"ok\""), "{turns:?}");
+        assert_eq!(stage.facts(&["source.health"]).await, [2]);
+        stage.ends_whole().await;
     }
 }
 

@@ -20,7 +20,7 @@ use crate::fake_feed::{self, FakeFeed, FeedPost};
 use crate::fake_telegram::{self, FakeTelegram};
 use crate::harness::{Engine, at, database};
 
-const TOKEN: &str = "123456:TEST-token-of-no-bot";
+pub const TOKEN: &str = "123456:TEST-token-of-no-bot";
 const KILLS: u32 = 6;
 /// How long (real) the program may take to catch up after the last kill.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -161,7 +161,7 @@ impl Stage {
     }
 }
 
-fn configuration(folder: &Path, feed: u16, telegram: u16) {
+pub fn configuration(folder: &Path, feed: u16, telegram: u16) {
     for name in ["words.toml", "lexicon.toml", "organisation.toml"] {
         std::fs::copy(format!("{}/config/{name}", env!("CARGO_MANIFEST_DIR")), folder.join(name)).unwrap();
     }
@@ -181,7 +181,7 @@ fn configuration(folder: &Path, feed: u16, telegram: u16) {
 }
 
 /// Everybody has bound a chat.
-async fn bind_everybody(db: &Db, folder: &Path) {
+pub async fn bind_everybody(db: &Db, folder: &Path) {
     let config = lyhord::config::read(folder, &Overrides::default()).unwrap();
     let mut tx = db.write().await.unwrap();
     for (chat, staff) in (1_000_i64..).zip(&config.organisation.staff) {
@@ -218,7 +218,8 @@ async fn write_posts(feed: u16, clock: Clock, stop: tokio::sync::oneshot::Receiv
     unreachable!("posts are without end")
 }
 
-const UNFINISHED: &str = "select (select count(*) from mentions where classification_id is null or settled_at is null)
+pub const UNFINISHED: &str =
+    "select (select count(*) from mentions where classification_id is null or settled_at is null)
     + (select count(*) from cases where unit is null)
     + (select count(*) from cases k where not exists (select 1 from reminders r where r.case_id = k.id))
     + (select count(*) from reminders where message_id is null)

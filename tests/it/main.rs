@@ -3,6 +3,7 @@
 mod absences;
 mod architecture;
 mod artefact;
+mod bells;
 mod bluesky;
 mod channels;
 mod chat_buttons;
@@ -49,6 +50,7 @@ mod queue_rows;
 mod rounds;
 mod running;
 mod sign_in;
+mod stopping;
 mod story;
 mod streams;
 mod tips;

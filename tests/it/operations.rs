@@ -145,6 +145,90 @@ fn a_feed_is_printed_as_one_object_a_line() {
     assert_eq!((line["published_at"].as_str(), line["language"].as_str()), (Some("2026-11-23T07:00:00Z"), Some("sv")));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_says_all_that_it_knows_of_a_post_the_same_from_a_file_and_an_address() {
+    const ATOM: &str = "<feed xmlns=\"http://www.w3.org/2005/Atom\" xml:lang=\"sv\"><title>T</title><id>tag:a.se,2026:f</id>\
+        <updated>2026-11-23T09:30:00+01:00</updated><entry><id>tag:a.se,2026:1</id><title>Brunt vatten</title>\
+        <link rel=\"alternate\" href=\"https://a.se/1\"/><author><name>Redaktionen</name></author>\
+        <published>2026-11-23T08:00:00+01:00</published><updated>2026-11-23T09:30:00+01:00</updated>\
+        <content type=\"html\">&lt;p&gt;I &lt;b&gt;Nol&lt;/b&gt;&lt;/p&gt;</content></entry></feed>";
+    let folder = shipped();
+    let file = folder.path().join("feed.atom");
+    std::fs::write(&file, ATOM).unwrap();
+    let kind = ("content-type", "application/atom+xml; charset=utf-8");
+    let site = axum::Router::new().route("/feed", axum::routing::get(move || async move { ([kind], ATOM) }));
+    let url = format!("http://{}/feed", crate::fake_feed::serve(site).await);
+    for arguments in [vec!["feed", file.to_str().unwrap(), "--json"], vec!["feed", &url, "--json", "--local"]] {
+        let said = lyhord(folder.path(), &arguments);
+        assert_eq!(said.status.code(), Some(0), "{}", text(&said));
+        let expected = serde_json::json!({
+            "id": "tag:a.se,2026:1", "url": "https://a.se/1", "title": "Brunt vatten", "author": "Redaktionen",
+            "published_at": "2026-11-23T07:00:00Z", "updated_at": "2026-11-23T08:30:00Z", "text": "I Nol",
+            "language": "sv",
+        });
+        assert_eq!(objects(&said), [expected], "{arguments:?}");
+    }
+    let inner = lyhord(folder.path(), &["feed", &url, "--json"]);
+    assert_eq!((inner.status.code(), inner.stdout.as_slice()), (Some(1), &b""[..]), "{}", text(&inner));
+}
+
+#[test]
+fn exit_codes_are_as_help_says() {
+    let folder = shipped();
+    let help = text(&lyhord(folder.path(), &["--help"]));
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in ["Exit codes: 0 done", "1 something was found wrong", "2 the command line is not understood", "3 the"] {
+        assert!(words.contains(said), "{said} is missing in {help}");
+    }
+    let page = folder.path().join("page.html");
+    std::fs::write(&page, "<!doctype html><html><body>Ingen ström</body></html>").unwrap();
+    let absent = folder.path().join("absent.xml");
+    let (page, absent) = (page.to_str().unwrap(), absent.to_str().unwrap());
+    for (arguments, code) in [
+        (vec!["--help"], 0),
+        (vec!["feed", page, "--json"], 1),
+        (vec!["feed", absent, "--json"], 1),
+        (vec!["feed", "http://127.0.0.1:1/feed", "--local"], 1),
+        (vec!["feed"], 2),
+        (vec!["feed", page, "--jsno"], 2),
+        (vec!["fed", page], 2),
+    ] {
+        let said = lyhord(folder.path(), &arguments);
+        assert_eq!(said.status.code(), Some(code), "{arguments:?}: {}", text(&said));
+        assert!(code == 0 || (said.stdout.is_empty() && !said.stderr.is_empty()), "{arguments:?}: {}", text(&said));
+    }
+}
+
+/// In the log of whoever starts it: what is wrong, both versions, and the ways out; and nothing is changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_is_older_than_its_database_says_so_and_ends_with_its_exit_code() {
+    let folder = shipped();
+    for engine in ENGINES {
+        let database = database(engine);
+        let db = Db::open(&database.address, 4).await.unwrap();
+        let newest = newest_known(db.engine());
+        let mut tx = db.write().await.unwrap();
+        let sql = "update _sqlx_migrations set version = 9999 where version = $1";
+        on!(tx, c => sqlx::query(sql).bind(newest).execute(c).await.map(|_| ())).unwrap();
+        tx.commit().await.unwrap();
+        db.close().await;
+        for arguments in [&[][..], &["web"], &["work"], &["remind", "--dry-run"]] {
+            let refused = Command::new(env!("CARGO_BIN_EXE_lyhord"))
+                .args(["--config", &folder.path().display().to_string(), "--database", &database.address])
+                .args(["--listen", "127.0.0.1:0"])
+                .args(arguments)
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            let said = text(&refused);
+            assert_eq!(refused.status.code(), Some(3), "{arguments:?}: {said}");
+            for part in ["newer than this program", "9999", &newest.to_string(), "start the newer version", "backup"] {
+                assert!(said.contains(part), "{part} is missing in {arguments:?}: {said}");
+            }
+        }
+    }
+}
+
 #[test]
 fn imported_posts_are_kept_once_and_a_faulty_line_is_said_with_its_number() {
     let folder = shipped();
