@@ -5,7 +5,7 @@ use crate::clock::Time;
 use crate::jobs::keep_posts::{self, From};
 use crate::jobs::{BATCH, Job, WEB_BELL};
 use crate::journal;
-use crate::mention::version_store;
+use crate::mention::{address, version_store};
 use crate::source::store::Named;
 use crate::source::tip::{CHANNEL, Openness, Tip};
 use crate::source::{self, tip_store};
@@ -27,7 +27,14 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
         // The answer was checked when it was told; only an open one or one of the two exceptions was written.
         let openness = Openness::from_slug(&row.openness).unwrap_or(Openness::Open);
         let (text, link, place) = (row.body.clone(), row.url.clone(), row.place.clone());
-        let post = Tip { text, link, place, openness }.post(row.id, row.told_at);
+        let tip = Tip { text, link, place, openness };
+        // One post that two have seen is one mention, and both stand in its case.
+        let before = tip_store::told_before(&mut tx, &tip, row.id, now, address::key).await?;
+        if let Some(mention) = before.and_then(|known| known.mention_id) {
+            tip_store::become_mention(&mut tx, row.id, mention).await?;
+            continue;
+        }
+        let post = tip.post(row.id, row.told_at);
         let kept = keep_posts::keep(app, &mut tx, from, std::slice::from_ref(&post), now).await?;
         facts.extend(kept.facts);
         if let Some(known) = version_store::kept(&mut tx, CHANNEL, &post.native_id).await? {

@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use aho_corasick::AhoCorasick;
 use tokio::time::Instant;
 use url::Url;
 
@@ -22,6 +21,7 @@ use crate::source::bluesky::{self, CHANNEL, Found};
 use crate::source::channel_store::{self, Heard};
 use crate::source::health::Verdict;
 use crate::source::jetstream::{self, Event, Message, Operation, Place};
+use crate::source::marks::Marks;
 use crate::source::rhythm::hour_of;
 use crate::source::store::SourceRow;
 use crate::source::{self, Gone, Health, Name, Poll, PollError, Post};
@@ -48,10 +48,6 @@ const ODD_MAX: u32 = 10;
 const ASTRAY_MAX: u32 = 3;
 /// A stream that failed before and says nothing now is trusted again after so long (real); one that speaks at once.
 const TRUSTED_AFTER: Duration = Duration::from_mins(1);
-/// What every message has one of, in either dialect: its place in the stream.
-const PLACES: [&str; 3] = ["\"time_us\"", "\"seq\"", "\"witnessedAt\""];
-/// Signs that a post was changed or taken away.
-const CHANGES: [&str; 2] = ["\"delete\"", "\"update\""];
 
 /// What was heard and is not yet written down.
 #[derive(Default)]
@@ -65,51 +61,25 @@ struct Batch {
     outdated: bool,
 }
 
-/// What is listened for besides the words of the rules: our own accounts, watched threads, signs that a post was changed
-/// or taken away, and the place that every message has.
-struct Marks {
-    search: AhoCorasick,
-    /// How many patterns are our own or watched; then come the signs of change, and then those of a place.
-    ours: usize,
+/// What is listened for besides the words of the rules.
+struct Listened {
+    /// Our own accounts, watched threads, signs of a change, and the place that every message has.
+    marks: Marks,
+    /// Posts that are kept, whose deletion matters.
     known: HashSet<String>,
     roots: HashSet<String>,
     read_at: Instant,
 }
 
-/// What a message has of what is listened for.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Marked {
-    ours: bool,
-    changes: bool,
-    placed: bool,
-}
-
-impl Marks {
+impl Listened {
     async fn read(app: &App, now: Time) -> anyhow::Result<Self> {
         let mut tx = app.db.read().await?;
         let since = now.minus(Duration::from_secs(NAMES_DAYS * 86_400));
         let known = version_store::names_since(&mut tx, CHANNEL, since, NAMES).await?.into_iter().collect();
         let roots = channel_store::watched(&mut tx, CHANNEL, now, THREADS).await?;
-        let own = app.config.accounts.of(CHANNEL).filter_map(|account| account.id.clone());
-        Self::of(own.chain(roots.iter().cloned()).collect(), known, roots.iter().cloned().collect())
-    }
-
-    fn of(mut patterns: Vec<String>, known: HashSet<String>, roots: HashSet<String>) -> anyhow::Result<Self> {
-        let ours = patterns.len();
-        patterns.extend(CHANGES.iter().chain(&PLACES).map(|&sign| sign.to_owned()));
-        Ok(Self { search: AhoCorasick::new(&patterns)?, ours, known, roots, read_at: Instant::now() })
-    }
-
-    fn marked(&self, message: &[u8]) -> Marked {
-        let mut marked = Marked::default();
-        for found in self.search.find_iter(message) {
-            match found.pattern().as_usize().checked_sub(self.ours) {
-                None => marked.ours = true,
-                Some(sign) if sign < CHANGES.len() => marked.changes = true,
-                Some(_) => marked.placed = true,
-            }
-        }
-        marked
+        let own = app.config.accounts.of(CHANNEL).filter_map(|account| account.id.as_deref());
+        let marks = Marks::of(own, roots.iter().map(String::as_str))?;
+        Ok(Self { marks, known, roots: roots.into_iter().collect(), read_at: Instant::now() })
     }
 }
 
@@ -120,7 +90,7 @@ pub(super) struct Notes<'a> {
     host: &'a Url,
     row: SourceRow,
     place: Place,
-    marks: Marks,
+    listened: Listened,
     gathered: Gathered,
     batch: Batch,
     opened: Instant,
@@ -145,7 +115,7 @@ impl<'a> Notes<'a> {
         row: SourceRow,
         place: Place,
     ) -> anyhow::Result<Self> {
-        let marks = Marks::read(app, app.clock.now()).await?;
+        let listened = Listened::read(app, app.clock.now()).await?;
         let (gathered, batch, now) = (Gathered::default(), Batch::default(), Instant::now());
         Ok(Self {
             app,
@@ -153,7 +123,7 @@ impl<'a> Notes<'a> {
             host,
             row,
             place,
-            marks,
+            listened,
             gathered,
             batch,
             opened: now,
@@ -183,7 +153,7 @@ impl<'a> Notes<'a> {
     /// Hears one message. Says why the stream has ended, when the message says so, or when it is not what it should be.
     pub fn take(&mut self, bytes: &[u8]) -> Option<PollError> {
         listen(&self.app.watch, bytes, &mut self.gathered);
-        let marked = self.marks.marked(bytes);
+        let marked = self.listened.marks.marked(bytes);
         let notice = bytes.len() < NOTICE_MAX && is_notice(bytes);
         let wanted = !self.gathered.rules().is_empty() || marked.ours || marked.changes || notice;
         let message = if wanted { jetstream::read(bytes) } else { None };
@@ -233,11 +203,11 @@ impl<'a> Notes<'a> {
         if place.host == self.host.as_str() && event.seq.is_some() && event.seq <= place.seq {
             return;
         }
-        let (batch, marks) = (&mut self.batch, &self.marks);
+        let (batch, listened) = (&mut self.batch, &self.listened);
         let name = bluesky::name_of(&event.did, &event.rkey);
         match event.operation {
             Operation::Delete
-                if marks.known.contains(&name) || batch.posts.iter().any(|post| post.native_id == name) =>
+                if listened.known.contains(&name) || batch.posts.iter().any(|post| post.native_id == name) =>
             {
                 batch.gone.push(Gone { name: Name::Native(name), at: event.seen_at() });
             }
@@ -246,7 +216,7 @@ impl<'a> Notes<'a> {
                 let found = Found { uri: &name, handle: None, seen_at: event.seen_at() };
                 let post = bluesky::post(found, &event.record, &self.app.config.accounts);
                 batch.posts.extend(post.map(|post| {
-                    let watched = post.thread.as_ref().is_some_and(|root| marks.roots.contains(root));
+                    let watched = post.thread.as_ref().is_some_and(|root| listened.roots.contains(root));
                     let updated_at = event.seen_at().filter(|_| event.operation == Operation::Update);
                     Post { to_us: post.to_us || watched, updated_at, ..post }
                 }));
@@ -363,10 +333,10 @@ impl<'a> Notes<'a> {
         }
         journal::append(&mut tx, &facts).await?;
         tx.commit().await?;
-        self.marks.known.extend(self.batch.posts.drain(..).map(|post| post.native_id));
+        self.listened.known.extend(self.batch.posts.drain(..).map(|post| post.native_id));
         self.batch = Batch::default();
-        if self.marks.read_at.elapsed() > MARKS_EVERY {
-            self.marks = Marks::read(app, now).await?;
+        if self.listened.read_at.elapsed() > MARKS_EVERY {
+            self.listened = Listened::read(app, now).await?;
         }
         Ok(true)
     }
@@ -434,16 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_message_names_changes_and_where_it_lies_is_seen_without_parsing_it() {
-        let marks = Marks::of(vec!["did:plc:ale".to_owned()], HashSet::new(), HashSet::new()).unwrap();
-        let marked = |text: &str| marks.marked(text.as_bytes());
-        let v1 = r#"{"did":"did:plc:eva","time_us":5,"kind":"commit","commit":{"operation":"create"}}"#;
-        assert_eq!(marked(v1), Marked { placed: true, ..Marked::default() });
-        let v2 = r#"{"payload":{"seq":5,"did":"did:plc:ale","operation":"delete"}}"#;
-        assert_eq!(marked(v2), Marked { ours: true, changes: true, placed: true });
-        for odd in ["<html>inloggning</html>", "[]", r#"{"hello":"world"}"#, ""] {
-            assert!(!marked(odd).placed, "{odd}");
-        }
+    fn what_begins_and_ends_as_an_object_may_be_one() {
         assert!(is_object(b" {\"seq\":1}\n") && !is_object(b"[{\"seq\":1}]") && !is_object(b""));
     }
 }

@@ -158,8 +158,8 @@ impl SendError {
     pub fn swedish(&self) -> String {
         match self {
             Self::Later { .. } => "tjänsten svarar inte nu, eller vill vänta; försök igen om en stund".to_owned(),
-            Self::Never(why) => format!("tjänsten säger nej för gott: {why}"),
-            Self::OutOfOrder(why) => format!("tjänsten godtar oss inte: {why}"),
+            Self::Never(why) => format!("tjänsten säger nej: {}", swedish::never(why)),
+            Self::OutOfOrder(why) => format!("tjänsten godtar oss inte: {}", swedish::out_of_order(why)),
             Self::Moved { .. } => "adressen har flyttat; koppla den på nytt".to_owned(),
         }
     }

@@ -1,4 +1,5 @@
-//! Times as a Swede reads them: `kl. 10.42` today, `fredag 27 november kl. 10.42` another day.
+//! Times as a Swede reads them: `kl. 10.42` today, `fredag 27 november kl. 10.42` another day; and in her language why a
+//! service does not carry a message.
 
 use jiff::tz::TimeZone;
 
@@ -48,6 +49,40 @@ pub fn day(date: jiff::civil::Date) -> String {
     format!("{weekday} {} {month}", date.day())
 }
 
+/// Why an address will never take a message, in Swedish; the voices say it for the log.
+#[must_use]
+pub fn never(said: &str) -> &'static str {
+    const KNOWN: &[(&str, &str)] = &[
+        ("blocked", "boten är blockerad"),
+        ("account is closed", "kontot är avslutat"),
+        ("has not started", "boten är inte startad"),
+        ("no longer in the group", "boten är inte kvar i gruppen"),
+        ("end-to-end encrypted", "rummet är krypterat från ände till ände"),
+        ("not in the room", "boten är inte med i rummet"),
+        ("refused the letter", "e-postservern tar inte emot brev till adressen"),
+        ("outside our own domains", "adressen ligger utanför kommunens domäner"),
+        ("no such hook", "flödet finns inte längre i inställningarna"),
+        ("may not write", "boten får inte skriva där"),
+        ("not exist", "adressen finns inte"),
+        ("not let us", "boten får inte skriva där"),
+        ("too l", "meddelandet är för stort"),
+    ];
+    KNOWN.iter().find(|(part, _)| said.contains(part)).map_or("tjänsten tog inte emot meddelandet", |(_, why)| why)
+}
+
+/// Why a service does not accept us at all, in Swedish; the voices say it for the log.
+#[must_use]
+pub fn out_of_order(said: &str) -> &'static str {
+    const KNOWN: &[(&str, &str)] = &[
+        ("`user_id`", "vår token är en annan användares än `user_id`"),
+        ("`bot_id`", "vår token är en annan användares än `bot_id`"),
+        ("token", "den känner inte vår token"),
+        ("not let us in", "den släpper inte in oss"),
+        ("not carry", "den tar inte emot våra brev"),
+    ];
+    KNOWN.iter().find(|(part, _)| said.contains(part)).map_or("den förstår inte det vi skickar", |(_, why)| why)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +114,18 @@ mod tests {
     #[test]
     fn summer_time_is_two_hours_before_utc() {
         assert_eq!(said("2026-07-01T08:00:00Z", "2026-07-01T06:00:00Z"), "kl. 10.00");
+    }
+
+    #[test]
+    fn what_every_voice_says_for_the_log_is_told_in_swedish() {
+        assert_eq!(never("the person has blocked the bot"), "boten är blockerad");
+        assert_eq!(never("the relay refused the letter (550)"), "e-postservern tar inte emot brev till adressen");
+        assert_eq!(never("Slack refused the message"), "tjänsten tog inte emot meddelandet");
+        assert_eq!(never(""), "tjänsten tog inte emot meddelandet");
+        for said in ["Telegram does not know the bot's token", "the service does not know our token (401)"] {
+            assert_eq!(out_of_order(said), "den känner inte vår token");
+        }
+        assert_eq!(out_of_order("the relay does not let us in (535)"), "den släpper inte in oss");
+        assert!(out_of_order("the token is another user's than `bot_id`").contains("annan användares"));
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use super::{FOUND_WRONG, Place};
 use crate::app::App;
-use crate::chat::{Chat as _, SendError, Tried};
+use crate::chat::{Chat as _, Tried};
 use crate::config::Config;
 use crate::config_or_leave;
 use crate::jobs::hear_stream::why_shut;
@@ -66,6 +66,10 @@ async fn try_all(config: Config, place: &Place) -> anyhow::Result<ExitCode> {
         }
         let row = SourceRow::fresh(&setting.key, &setting.name, &setting.address, &setting.channel);
         match app.read_source(&row, &Cursor::default(), &[], app.clock.now()).await {
+            Ok(poll) if poll.blind => {
+                blind += 1;
+                println!("{}: svarar, men vi ser inget. {}", setting.name, poll.remark.unwrap_or_default());
+            }
             Ok(poll) => println!("{}: {} inlägg{}", setting.name, poll.posts.len(), remark(poll.remark.as_deref())),
             Err(fault) => {
                 blind += 1;
@@ -88,10 +92,6 @@ async fn try_all(config: Config, place: &Place) -> anyhow::Result<ExitCode> {
         match voice.try_account().await {
             Ok(Tried::Accepted) => println!("{name}: tjänsten svarar och godtar oss"),
             Ok(Tried::CannotBeAsked) => println!("{name}: inställd (går bara att prova med ett prov på Min profil)"),
-            Err(SendError::OutOfOrder(why)) => {
-                blind += 1;
-                println!("{name}: tjänsten godtar oss inte ({why})");
-            }
             Err(fault) => {
                 blind += 1;
                 println!("{name}: {}", fault.swedish());

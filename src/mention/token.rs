@@ -203,7 +203,8 @@ fn carefully(
     let mut here = run.start;
     while here < run.end {
         let Some(letter) = text.get(here..).and_then(|rest| rest.chars().next()) else { break };
-        if is_sign(letter) || !is_word(letter) {
+        // A plain letter is known by where it stands, without the tables of all of Unicode.
+        if !is_plain(letter) && (is_sign(letter) || !is_word(letter)) {
             here += letter.len_utf8();
             continue;
         }
@@ -257,14 +258,17 @@ fn run(text: &str, start: usize) -> (Keys, usize) {
     (blocks::keys_at(bytes, start, here), here)
 }
 
-/// A letter that is its own lower case and that nothing but a mark behind it can change: Latin-1, the small letters of
-/// Greek and Cyrillic, and scripts that know no case.
+/// The plain letter that stands there.
 fn plain_at(text: &str, here: usize) -> Option<char> {
-    let letter = text.get(here..)?.chars().next()?;
-    let plain = matches!(letter,
+    text.get(here..)?.chars().next().filter(|letter| is_plain(*letter))
+}
+
+/// A letter that can be folded in place and that nothing but a mark behind it can change: Latin-1, the small letters of
+/// Greek and Cyrillic, and scripts that know no case.
+fn is_plain(letter: char) -> bool {
+    matches!(letter,
         'À'..='Ö' | 'Ø'..='ö' | 'ø'..='ÿ' | 'α'..='ω' | 'а'..='џ' | '\u{5d0}'..='\u{5ea}' | '\u{620}'..='\u{64a}'
-        | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}');
-    plain.then_some(letter)
+        | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{4e00}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}')
 }
 
 /// Whether the word ends here at a sign that is certainly no mark.
@@ -343,6 +347,13 @@ mod tests {
         assert_eq!(tokens[1].hash, hash_of("nödinge"));
         assert_eq!(tokens[1].head, head_of("nödinge"));
         assert_eq!(tokens[1].tail, tail_of("nödinge"));
+    }
+
+    #[test]
+    fn a_plain_letter_is_a_letter_and_no_sign() {
+        let wrong: Vec<char> =
+            ('\0'..=char::MAX).filter(|letter| is_plain(*letter) && (is_sign(*letter) || !is_word(*letter))).collect();
+        assert_eq!(wrong, [' '; 0]);
     }
 
     #[test]

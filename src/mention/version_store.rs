@@ -242,8 +242,11 @@ pub async fn place_of(
         .bind(id).fetch_optional(c).await)
 }
 
-/// Wipes the words of posts that were taken away before `before`, and what they said earlier; the rows stay. Returns how
-/// many.
+/// What the case of a post is called when its writer has taken the post away and its words have been let go.
+const TAKEN_AWAY: &str = "Borttaget av den som skrev";
+
+/// Wipes the words of posts that were taken away before `before`, what they said earlier, and what their cases had of
+/// them: the heading, and the words that a case is found by. The rows stay. Returns how many.
 ///
 /// # Errors
 /// What the database says.
@@ -257,6 +260,12 @@ pub async fn purge_taken_away(tx: &mut Tx, before: Time, limit: i64) -> sqlx::Re
             .bind(*id).execute(c).await.map(|_| ()))?;
         on!(tx, c => sqlx::query("delete from mention_versions where mention_id = $1")
             .bind(*id).execute(c).await.map(|_| ()))?;
+        let cases: Vec<CaseId> = on!(tx, c => sqlx::query_scalar(
+            "update cases set title = $2 where mention_id = $1 and title <> '' returning id")
+            .bind(*id).bind(TAKEN_AWAY).fetch_all(c).await)?;
+        for case in cases {
+            on!(tx, c => sqlx::query("delete from case_words where rowid = $1").bind(case).execute(c).await.map(|_| ()))?;
+        }
     }
     Ok(gone.len() as u64)
 }

@@ -25,6 +25,7 @@ pub mod letter;
 mod lines;
 mod look_back;
 pub mod mail;
+pub mod marks;
 mod markup;
 pub mod mastodon;
 mod mastodon_server;

@@ -219,12 +219,40 @@ fn is_person(url: &Url) -> bool {
     }
 }
 
+/// What a tip of nothing but a link says.
+fn linked(link: &str) -> String {
+    format!("Tips om ett inlägg: {link}")
+}
+
 impl Tip {
+    /// A tip as it is known afterwards, from what its mention says.
+    #[must_use]
+    pub fn known(openness: Openness, place: String, link: Option<String>, text: String) -> Self {
+        let only_linked = link.as_deref().is_some_and(|link| text == linked(link));
+        Self { text: if only_linked { String::new() } else { text }, link, place, openness }
+    }
+
+    /// True when this is the same post once more: as open as it was, at the same address or (where none is given now) in
+    /// the same place with the same words, and without a word that was not told. `page` gives one key for one page.
+    #[must_use]
+    pub fn is_again(&self, known: &Self, page: impl Fn(&str) -> String) -> bool {
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        // A comment is often told from its page by nothing but what stands after the #.
+        let exact = |link: &str| (page(link), link.split_once('#').map(|(_, part)| part.to_owned()));
+        let same_words = plain(&self.text) == plain(&known.text);
+        let same_post = match (self.link.as_deref().map(exact), known.link.as_deref().map(exact)) {
+            (Some(here), Some(there)) => here == there,
+            (Some(_), None) => false,
+            (None, _) => same_words && plain(&self.place) == plain(&known.place),
+        };
+        self.openness == known.openness && same_post && (same_words || self.text.is_empty())
+    }
+
     /// The post that the tip becomes. What a colleague hands in is meant for us.
     #[must_use]
     pub fn post(&self, id: TipId, told_at: Time) -> Post {
         let text = match (&self.link, self.text.is_empty()) {
-            (Some(link), true) => format!("Tips om ett inlägg: {link}"),
+            (Some(link), true) => linked(link),
             _ => self.text.clone(),
         };
         Post {
@@ -357,6 +385,28 @@ mod tests {
         assert_eq!((post.native_id.as_str(), post.to_us, post.author), ("tips/3", true, None));
         assert!(post.text.contains("https://x.com/evaek/status/1"));
         assert_eq!(read(Pasted { text: &"å".repeat(TEXT_MAX), ..WORDS }), Err(Refused::TooLong));
+    }
+
+    #[test]
+    fn the_same_post_once_more_is_known_and_what_adds_something_is_not_the_same() {
+        let page = |link: &str| link.split('?').next().unwrap_or_default().to_owned();
+        let tip = |text: &str, link: &str, place: &str, openness: &str| read(Pasted { text, link, place, openness });
+        let link = "https://www.facebook.com/groups/ale/permalink/1";
+        let known = tip("Brunt vatten i Nol", link, "Vi i Nol", "open").unwrap();
+        let again = |text, link, place, openness| tip(text, link, place, openness).unwrap().is_again(&known, page);
+        assert!(again("brunt  vatten i NOL", link, "Facebook", "open"), "the same address and words");
+        assert!(again("", "https://www.facebook.com/groups/ale/permalink/1?utm=x", "", "open"), "only the address");
+        assert!(again("Brunt vatten i Nol", "", "vi i Nol", "open"), "the same words in the same place");
+        assert!(!again("Nu är det klart", link, "Vi i Nol", "open"), "other words at the same address");
+        assert!(!again("Brunt vatten i Nol", "", "Vi i Surte", "open"), "somebody else somewhere else");
+        assert!(!again("Brunt vatten i Nol", "https://www.facebook.com/groups/ale/permalink/2", "", "open"));
+        assert!(!again("", "https://www.facebook.com/groups/ale/permalink/1#c2", "", "open"), "a comment below");
+        assert!(!again("Brunt vatten i Nol", link, "Vi i Nol", "crime"), "another answer to the question");
+        let bare = Tip::known(Openness::Open, String::new(), Some(link.to_owned()), linked(link));
+        assert_eq!(bare.text, "", "what we write ourselves is no words of the post");
+        assert!(tip("", link, "", "open").unwrap().is_again(&bare, page));
+        assert!(!known.is_again(&bare, page), "the words are new");
+        assert!(!known.is_again(&Tip { link: None, ..known.clone() }, page), "the address is new");
     }
 
     #[test]

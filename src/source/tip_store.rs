@@ -1,6 +1,8 @@
 //! All SQL about tips from colleagues.
 
-use super::tip::{Form, Tip};
+use std::time::Duration;
+
+use super::tip::{Form, Openness, Tip};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::{CaseId, MentionId, TipId};
@@ -26,6 +28,11 @@ pub struct TipRow {
     /// What became of it.
     pub mention_id: Option<MentionId>,
 }
+
+/// How long the same post is the same tip; after that it is told anew.
+const LATELY: Duration = Duration::from_hours(30 * 24);
+/// So many of the latest tips are compared.
+const LATELY_MAX: i64 = 500;
 
 const COLUMNS: &str = "id, told_by, openness, place, url, body, told_at, mention_id";
 
@@ -56,6 +63,53 @@ pub async fn keep_picture(tx: &mut Tx, tip: TipId, form: Form, picture: &[u8]) -
 pub async fn waiting_tips(tx: &mut Tx, limit: i64) -> sqlx::Result<Vec<TipRow>> {
     let sql = sqlx::AssertSqlSafe(format!("select {COLUMNS} from tips where mention_id is null order by id limit $1"));
     on!(tx, c => sqlx::query_as(sql).bind(limit).fetch_all(c).await)
+}
+
+/// A tip that was told not long ago.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Lately {
+    /// Its number.
+    pub id: TipId,
+    /// What became of it; nothing until a job has seen to it.
+    pub mention_id: Option<MentionId>,
+    /// Slug of whether it was open to all.
+    pub openness: String,
+    /// Where it was seen.
+    pub place: String,
+    /// Its address.
+    pub url: Option<String>,
+    /// Its words, as they are now.
+    pub body: String,
+}
+
+impl Lately {
+    /// What was told.
+    #[must_use]
+    pub fn tip(&self) -> Tip {
+        let openness = Openness::from_slug(&self.openness).unwrap_or(Openness::Open);
+        Tip::known(openness, self.place.clone(), self.url.clone(), self.body.clone())
+    }
+}
+
+/// The tip that told of this very post not long ago, before the tip with that number: see [`Tip::is_again`]. `page` gives
+/// one key for one page.
+///
+/// # Errors
+/// What the database says.
+pub async fn told_before(
+    tx: &mut Tx,
+    tip: &Tip,
+    before: TipId,
+    now: Time,
+    page: impl Fn(&str) -> String,
+) -> sqlx::Result<Option<Lately>> {
+    let lately: Vec<Lately> = on!(tx, c => sqlx::query_as(
+        "select t.id, t.mention_id, t.openness, t.place, coalesce(m.url, t.url) as url, coalesce(m.body, t.body) as body
+         from tips t left join mentions m on m.id = t.mention_id
+         where t.id < $1 and t.told_at >= $2 and (t.mention_id is null or (m.deleted_at is null and m.body <> ''))
+         order by t.id desc limit $3")
+        .bind(before).bind(now.minus(LATELY)).bind(LATELY_MAX).fetch_all(c).await)?;
+    Ok(lately.into_iter().find(|known| tip.is_again(&known.tip(), &page)))
 }
 
 /// The first tip that no job has seen to.

@@ -11,6 +11,7 @@ use super::my_voices::{Account, accounts};
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::chat::outbox_store::{self, Health};
+use crate::chat::swedish::never;
 use crate::chat::undelivered_store;
 use crate::chat::{self, Channel};
 use crate::clock::Time;
@@ -75,7 +76,7 @@ pub(super) async fn show(State(site): State<Site>, Extension(visitor): Extension
                 name: organisation.name_of_staff(&voice.staff).to_owned(),
                 voice: Channel::from_slug(&voice.voice).map_or("Okänd chatt", Channel::swedish),
                 since: words::moment(voice.failed_at?, now),
-                why: why(voice.failed_why.as_deref().unwrap_or_default()),
+                why: never(voice.failed_why.as_deref().unwrap_or_default()),
                 so: "Nästa väg i ordningen används; finns ingen står påminnelsen i inkorgen.".to_owned(),
             })
         })
@@ -119,26 +120,6 @@ fn row(
     }
 }
 
-/// Why an address will never take a message, in Swedish; the voices say it for the log.
-pub(super) fn why(said: &str) -> &'static str {
-    const KNOWN: &[(&str, &str)] = &[
-        ("blocked", "boten är blockerad"),
-        ("account is closed", "kontot är avslutat"),
-        ("has not started", "boten är inte startad"),
-        ("no longer in the group", "boten är inte kvar i gruppen"),
-        ("end-to-end encrypted", "rummet är krypterat från ände till ände"),
-        ("not in the room", "boten är inte med i rummet"),
-        ("refused the letter", "e-postservern tar inte emot brev till adressen"),
-        ("outside our own domains", "adressen ligger utanför kommunens domäner"),
-        ("no such hook", "flödet finns inte längre i inställningarna"),
-        ("may not write", "boten får inte skriva där"),
-        ("not exist", "adressen finns inte"),
-        ("not let us", "boten får inte skriva där"),
-        ("too l", "meddelandet är för stort"),
-    ];
-    KNOWN.iter().find(|(part, _)| said.contains(part)).map_or("tjänsten tog inte emot meddelandet", |(_, why)| why)
-}
-
 /// What everybody is told on every page while a voice does not work.
 pub(super) fn outages(ill: &[Health], now: Time) -> Vec<String> {
     let text = |one: &Health| {
@@ -150,17 +131,4 @@ pub(super) fn outages(ill: &[Health], now: Time) -> Vec<String> {
         }
     };
     ill.iter().map(text).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_every_voice_says_for_the_log_is_told_in_swedish() {
-        assert_eq!(why("the person has blocked the bot"), "boten är blockerad");
-        assert_eq!(why("the relay refused the letter (550)"), "e-postservern tar inte emot brev till adressen");
-        assert_eq!(why("Slack refused the message"), "tjänsten tog inte emot meddelandet");
-        assert_eq!(why(""), "tjänsten tog inte emot meddelandet");
-    }
 }

@@ -174,6 +174,10 @@ pub fn said(code: Option<&str>) -> Option<Notice> {
         "lasning" => "Källan läses så snart en arbetare är ledig.",
         "sparat" => "Sparat.",
         "tipsat" => "Tack. Tipset bedöms nu och blir ett ärende. Du ser det här under Dina tips.",
+        "tipsat-igen" => {
+            "Tack. Samma inlägg är redan tipsat om, så det blir inget nytt ärende. Ditt tips står med i det. Du ser det här \
+             under Dina tips."
+        }
         "kopplad" => "Chatten är kopplad. Skicka gärna ett prov.",
         "prov" => "Provet är på väg. Ladda om sidan om en stund så ser du hur det gick.",
         "utloggad" => "Du är utloggad.",

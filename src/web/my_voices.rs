@@ -127,7 +127,7 @@ pub(super) async fn hers(tx: &mut Tx, key: &str, now: Time) -> sqlx::Result<Vec<
 
 fn fault(row: &VoiceRow, ill: &[Health], now: Time) -> Option<(&'static str, String)> {
     if let Some(at) = row.failed_at {
-        let why = row.failed_why.as_deref().map(super::chats::why).unwrap_or_default();
+        let why = row.failed_why.as_deref().map(crate::chat::swedish::never).unwrap_or_default();
         return Some(("Nås inte", format!("Gick inte att nå {}: {why}. Koppla den på nytt.", words::moment(at, now))));
     }
     let ill = ill.iter().find(|one| one.voice == row.voice)?;

@@ -14,8 +14,9 @@ use super::inbox::{Choice, choice};
 use super::sent::Query;
 use super::visitor::{FORM_BYTES_MAX, Visitor};
 use super::{Site, multipart, page, words};
-use crate::id::CaseId;
+use crate::id::{CaseId, TipId};
 use crate::journal::{self, Fact};
+use crate::mention::address;
 use crate::source::tip::{self, Form, Openness, PICTURE_MAX, Pasted, Refused, Tip};
 use crate::source::tip_store;
 
@@ -84,8 +85,8 @@ pub(super) async fn tell(
     let read = tip::read(pasted).and_then(|tip| Ok((tip, picture.map(Form::of).transpose()?)));
     match read {
         Ok((tip, form)) => {
-            write_down(&site, &visitor, &tip, form.zip(picture)).await?;
-            Ok(Redirect::to("/tips?sagt=tipsat").into_response())
+            let again = write_down(&site, &visitor, &tip, form.zip(picture)).await?;
+            Ok(Redirect::to(if again { "/tips?sagt=tipsat-igen" } else { "/tips?sagt=tipsat" }).into_response())
         }
         Err(refused) => {
             // What may not be taken is not given back either: it is left in nobody's history.
@@ -99,19 +100,22 @@ pub(super) async fn tell(
     }
 }
 
-async fn write_down(site: &Site, visitor: &Visitor, tip: &Tip, picture: Option<(Form, &[u8])>) -> Result<(), Fault> {
+/// Says whether the very same post had been told before.
+async fn write_down(site: &Site, visitor: &Visitor, tip: &Tip, picture: Option<(Form, &[u8])>) -> Result<bool, Fault> {
     let mut tx = site.db.write().await?;
+    let again = tip_store::told_before(&mut tx, tip, TipId(i64::MAX), visitor.now, address::key).await?.is_some();
     let id = tip_store::tell(&mut tx, &visitor.person.key, tip, visitor.now).await?;
     if let Some((form, bytes)) = picture {
         tip_store::keep_picture(&mut tx, id, form, bytes).await?;
     }
-    let body = serde_json::json!({ "tip": id, "openness": tip.openness.slug(), "picture": picture.is_some() });
+    let body =
+        serde_json::json!({ "tip": id, "openness": tip.openness.slug(), "picture": picture.is_some(), "again": again });
     let actor = visitor.person.key.clone();
     let fact = Fact { at: visitor.now, actor, kind: "tip.told", case: None, mention: None, body };
     journal::append(&mut tx, &[fact]).await?;
     tx.ring_on_commit("timetable");
     tx.commit().await?;
-    Ok(())
+    Ok(again)
 }
 
 async fn render(

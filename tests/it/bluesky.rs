@@ -366,6 +366,25 @@ async fn case_20_a_comment_on_a_post_of_ours_that_is_thirty_days_old_is_found() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn case_20_a_comment_in_a_thread_that_is_thirty_days_old_is_heard_in_the_stream() {
+    const CASES: &str = "select count(*) from cases where unit is not null and due_at is not null";
+    for engine in ENGINES {
+        let jetstream = FakeJetstream::default();
+        let heard = Heard::open(engine, &[format!("ws://{}", jetstream.serve().await)], at(0, 8, 0)).await;
+        heard.is_heard(&jetstream, 1).await;
+        // Neither our post nor hers was heard when it was written: we did not listen then.
+        let (ours, hers) = (uri(DID, "old"), uri(EVA, "old"));
+        let to_us = reply("Gungan är redan trasig, kan ni laga den?", &ours, &ours, at(0, 8, 0));
+        jetstream.says(EVA, "c", to_us, at(0, 8, 0));
+        heard.until_count(CASES, 1).await;
+        jetstream.says("did:plc:bo", "d", reply(BROWN, &hers, &hers, at(0, 8, 0)), at(0, 8, 0));
+        heard.until_count(CASES, 2).await;
+        assert_eq!(heard.stage.number("select count(*) from mentions where kind = 'comment'").await, 2);
+        heard.end().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_slow_clock_dates_back_is_heard_all_the_same() {
     let (stage, pds, _folder) = account(at(0, 8, 0)).await;
     stage.until(at(0, 8, 0)).await;

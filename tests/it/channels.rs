@@ -21,7 +21,7 @@ const BROWN: &str = "Brunt vatten ur kranen i Nol sedan i morse, vem på Ale kom
 pub struct Stage {
     pub running: Running,
     pub telegram: FakeTelegram,
-    _database: Database,
+    database: Database,
     _folder: tempfile::TempDir,
 }
 
@@ -40,11 +40,16 @@ impl Stage {
         );
         let database = database(engine);
         let running = Running::start(config(&service, sources, &database.address), now).await;
-        Self { running, telegram, _database: database, _folder: folder }
+        Self { running, telegram, database, _folder: folder }
     }
 
     pub fn now(&self) -> Time {
         self.running.app.clock.now()
+    }
+
+    /// Where its database is, for another process.
+    pub fn address(&self) -> &str {
+        &self.database.address
     }
 
     pub async fn until(&self, now: Time) {

@@ -1196,6 +1196,8 @@ async fn a_changed_post_keeps_what_it_said_and_one_that_is_gone_keeps_its_row() 
         assert_eq!(version_store::purge_taken_away(&mut tx, later(10), 9).await.unwrap(), 1);
         assert_eq!(mention::store::find(&mut tx, known.id).await.unwrap().unwrap().body, "", "the row stays");
         assert!(version_store::versions_of_case(&mut tx, case, 9).await.unwrap().is_empty());
+        let row = case::store::find(&mut tx, case).await.unwrap().unwrap();
+        assert_eq!(row.title, "Borttaget av den som skrev", "the case no longer says it either");
         tx.commit().await.unwrap();
     })
     .await;

@@ -14,10 +14,12 @@ use lyhord::{jobs, on, source};
 
 use crate::bluesky::{self, EVA, Heard, record, uri};
 use crate::channels::Stage;
+use crate::dovecot::{self, Dovecot};
 use crate::fake_bluesky::{self, FakeJetstream, PASSWORD, view};
 use crate::fake_feed::{self, FakeFeed, serve};
 use crate::fake_mastodon::{self, Said, TOKEN};
 use crate::harness::{ENGINES, Engine, at};
+use crate::mail::{self, PROOF, ProofGiver};
 use crate::mastodon;
 
 const BACKFILL: &str = "backfill = ['ale kommun']";
@@ -431,22 +433,64 @@ async fn a_bell_in_the_moment_of_a_reading_has_the_source_read_once_more() {
 }
 
 const HOOK_SECRET: &str = "hemlig-nyckel-som-aldrig-visas-1";
+const NEXT_HOOK_SECRET: &str = "hemlig-nyckel-som-aldrig-visas-2";
+const WRONG_PASSWORD: &str = "ett-lösenord-som-är-fel";
 
-/// Reads both accounts well and badly and takes a delivery, with every line of every library on standard error.
+/// Three mailboxes: one with its password, one with a wrong one, and one that is let in by a proof from `service`.
+fn mailboxes(folder: &std::path::Path, plain: u16, proven: u16, service: u16) -> String {
+    let section = |key: &str, port: u16, secret: &str, more: &str| {
+        let file = folder.join(key);
+        std::fs::write(&file, secret).unwrap();
+        format!(
+            "[[source]]\nkey = '{key}'\nname = '{key}'\nkind = 'mail'\naddress = 'imap://127.0.0.1:{port}'\nlocal = true\n\
+             encrypted = false\nuser = '{}'\nsecret_file = '{}'\n{more}",
+            dovecot::USER,
+            file.display()
+        )
+    };
+    let oauth = format!(
+        "oauth_token_url = 'http://127.0.0.1:{service}/prov/oauth2/v2.0/token'\noauth_client_id = 'lyhord-prov'\n"
+    );
+    // The server makes one who is wrong wait ever longer: it is asked once.
+    section("brev", plain, dovecot::PASSWORD, "")
+        + &section("fel", plain, WRONG_PASSWORD, "interval_minutes = 1440\n")
+        + &section("bevis", proven, dovecot::PASSWORD, &oauth)
+}
+
+/// Reads accounts and mailboxes well and badly and takes a delivery, with every line of every library on standard error.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a program for the test below, which reads what it writes"]
 async fn talk_of_everything() {
     begin(LogForm::Text, "trace");
     let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("hook");
+    let (file, next) = (folder.path().join("hook"), folder.path().join("next"));
     std::fs::write(&file, HOOK_SECRET).unwrap();
-    let hook = format!("[[source]]\nkey = 'krok'\nname = 'Krok'\nkind = 'hook'\nsecret_file = '{}'\n", file.display());
-    let (stage, pds, _folder) = bluesky::account_with(at(0, 9, 0), &hook).await;
+    std::fs::write(&next, NEXT_HOOK_SECRET).unwrap();
+    let hook = format!(
+        "[[source]]\nkey = 'krok'\nname = 'Krok'\nkind = 'hook'\nsecret_file = '{}'\nnext_secret_file = '{}'\n",
+        file.display(),
+        next.display()
+    );
+    let giver = ProofGiver::default();
+    let service = giver.serve().await;
+    let (plain, proven) = (Dovecot::start(), Dovecot::with_proofs(service));
+    for server in [&plain, &proven] {
+        server.delivers(&mail::letter("1", "Vatten", "", "Brunt vatten i Nol, vem på Ale kommun kan svara?"));
+    }
+    let boxes = mailboxes(folder.path(), plain.port, proven.port, service);
+    let (stage, pds, _folder) = bluesky::account_with(at(0, 9, 0), &(hook + &boxes)).await;
     stage.until(at(0, 9, 0)).await;
     pds.session_ends();
+    giver.lets_in(true, false);
     stage.until(at(0, 9, 10)).await;
     pds.password_is_withdrawn(true);
-    stage.until(at(0, 9, 20)).await;
+    giver.lets_in(true, true);
+    for minutes in [20, 40] {
+        stage.until(at(0, 9, minutes)).await;
+    }
+    assert_eq!(stage.source("brev").await.health, "ok", "{}", plain.log());
+    assert_eq!(stage.source("fel").await.health, "blind", "{}", plain.log());
+    assert_eq!(stage.source("bevis").await.health, "ok", "{}", proven.log());
     shows_no_secret(&stage).await;
     let app = &stage.running.app;
     let address = serve(jobs::hear_staff::routes(app).unwrap()).await;
@@ -474,8 +518,21 @@ async fn talk_of_everything() {
 fn secrets() -> Vec<String> {
     use base64::Engine as _;
     let base64 = base64::engine::general_purpose::STANDARD;
-    let whole = [PASSWORD, TOKEN, HOOK_SECRET, "access-1", "refresh-1"];
-    whole.iter().flat_map(|secret| [(*secret).to_owned(), base64.encode(secret)]).collect()
+    let in_a_form = |secret: &str| url::form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>();
+    let proven = format!("user={}\u{1}auth=Bearer {PROOF}\u{1}\u{1}", dovecot::USER);
+    let whole = [
+        PASSWORD,
+        TOKEN,
+        HOOK_SECRET,
+        NEXT_HOOK_SECRET,
+        dovecot::PASSWORD,
+        WRONG_PASSWORD,
+        PROOF,
+        proven.as_str(),
+        "access-1",
+        "refresh-1",
+    ];
+    whole.iter().flat_map(|secret| [(*secret).to_owned(), in_a_form(secret), base64.encode(secret)]).collect()
 }
 
 /// Neither what the database says of sources and accounts nor the page that shows it has a secret in it.

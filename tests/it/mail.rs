@@ -52,7 +52,7 @@ impl PostBox {
     }
 }
 
-fn letter(id: &str, subject: &str, more: &str, text: &str) -> String {
+pub fn letter(id: &str, subject: &str, more: &str, text: &str) -> String {
     format!(
         "From: Eva <eva@example.se>\nTo: tips@ale.example.se\nMessage-ID: <{id}@example.se>\nSubject: {subject}\n{more}\
          Date: Mon, 23 Nov 2026 07:30:00 +0100\nContent-Type: text/plain; charset=utf-8\n\n{text}\n"
@@ -422,15 +422,35 @@ fn report(of: &str, status: &str) -> String {
 
 /// A service that gives proofs, as Microsoft's does, and that dovecot asks whether they are good.
 #[derive(Clone, Default)]
-struct ProofGiver {
+pub struct ProofGiver {
     asked: Arc<Mutex<Vec<String>>>,
     knows_us: Arc<AtomicBool>,
     vouches: Arc<AtomicBool>,
 }
 
-const PROOF: &str = "eyJ0-prov.bevis";
+pub const PROOF: &str = "eyJ0-prov.bevis";
 
 impl ProofGiver {
+    /// Whether it knows us, and vouches for what it gave.
+    pub fn lets_in(&self, knows_us: bool, vouches: bool) {
+        self.knows_us.store(knows_us, Ordering::SeqCst);
+        self.vouches.store(vouches, Ordering::SeqCst);
+    }
+
+    /// Serves on a free port of this machine.
+    pub async fn serve(&self) -> u16 {
+        let service = Router::new()
+            .route("/prov/oauth2/v2.0/token", post(async |State(giver): State<Self>, form: String| giver.gives(form)))
+            .route(
+                "/tokeninfo",
+                get(async |State(giver): State<Self>, Query(asked): Query<HashMap<String, String>>| {
+                    giver.is_good(&asked)
+                }),
+            )
+            .with_state(self.clone());
+        crate::fake_feed::serve(service).await.port()
+    }
+
     fn gives(&self, form: String) -> (StatusCode, Json<Value>) {
         self.asked.lock().unwrap().push(form);
         if !self.knows_us.load(Ordering::SeqCst) {
@@ -452,16 +472,7 @@ impl ProofGiver {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_box_that_takes_no_password_is_read_with_a_proof() {
     let giver = ProofGiver::default();
-    let service = Router::new()
-        .route("/prov/oauth2/v2.0/token", post(async |State(giver): State<ProofGiver>, form: String| giver.gives(form)))
-        .route(
-            "/tokeninfo",
-            get(async |State(giver): State<ProofGiver>, Query(asked): Query<HashMap<String, String>>| {
-                giver.is_good(&asked)
-            }),
-        )
-        .with_state(giver.clone());
-    let service = crate::fake_feed::serve(service).await.port();
+    let service = giver.serve().await;
     let server = Dovecot::with_proofs(service);
     server.delivers(&letter("1", "Vatten", "", ASKS));
     let how = format!(
@@ -469,15 +480,14 @@ async fn a_box_that_takes_no_password_is_read_with_a_proof() {
     );
     let post = PostBox::open(Engine::Sqlite, server.port, &how).await;
     for (knows_us, vouches, word) in [(false, false, "invalid_client"), (true, false, "ge programmet rätt")] {
-        giver.knows_us.store(knows_us, Ordering::SeqCst);
-        giver.vouches.store(vouches, Ordering::SeqCst);
+        giver.lets_in(knows_us, vouches);
         post.reads().await;
         let row = post.stage.source("brev").await;
         assert_eq!(Health::from_slug(&row.health), Health::Blind, "{}", row.health_why);
         assert!(row.health_why.contains(word), "{}", row.health_why);
         assert!(!row.health_why.contains(PASSWORD) && !row.health_why.contains("AADSTS"), "{}", row.health_why);
     }
-    giver.vouches.store(true, Ordering::SeqCst);
+    giver.lets_in(true, true);
     post.stage.until(post.stage.now().plus(Duration::from_hours(1))).await;
     assert_eq!(post.texts().await, [ASKS], "{}", server.log());
     assert_eq!(post.stage.source("brev").await.health, Health::Ok.slug());

@@ -1,4 +1,4 @@
-//! The table of the policy tells the truth: a test that it names is there.
+//! The tables of the policy and of the cases from elsewhere tell the truth: a test that they name is there.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -56,4 +56,23 @@ fn every_test_that_the_policy_table_names_is_there() {
         assert!(rows.iter().any(|row| row.starts_with(&format!("| REF-{n:02} "))), "REF-{n:02} has no row");
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_test_that_the_table_of_cases_names_is_there() {
+    let table = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/fall.md")).unwrap();
+    let known = functions();
+    let of = |case: usize| {
+        let begins = format!("| {case} |");
+        table.lines().filter(move |line| line.starts_with(&begins)).collect::<Vec<_>>()
+    };
+    for case in 16..=24 {
+        let rows = of(case);
+        assert!(!rows.is_empty(), "case {case} has no row");
+        for row in rows {
+            let shown = row.trim_end_matches('|').rsplit('|').next().unwrap().trim();
+            let named = shown.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
+            assert!(named.map_or(shown.starts_with("**inte byggt**"), |test| known.contains(test)), "{row}");
+        }
+    }
 }

@@ -239,6 +239,45 @@ async fn a_picture_goes_with_the_words_when_a_decision_lets_them_go_and_not_befo
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_post_that_two_colleagues_paste_is_one_mention_and_the_second_is_told_so() {
+    const LINK: &str = "https://www.facebook.com/groups/ale/permalink/1";
+    for engine in ENGINES {
+        let stage = Stage::open(engine, "", at(0, 9, 0)).await;
+        let (hilda, ivar) = (Browser::of(&stage, OF_WATER).await, Browser::of(&stage, COMMUNICATOR).await);
+        let told = [("text", BROWN), ("lank", LINK), ("plats", "Gruppen Vi i Nol"), ("oppet", "open")];
+        assert_eq!(hilda.tells(&told, None).await.1, "/tips?sagt=tipsat");
+        stage.running.settle().await;
+        let tracked = format!("{LINK}?fbclid=abc");
+        let once_more = [("text", BROWN), ("lank", tracked.as_str()), ("plats", "Facebook"), ("oppet", "open")];
+        let (status, to) = ivar.tells(&once_more, Some(("skärm.png", PNG))).await;
+        assert_eq!((status, to.as_str()), (StatusCode::SEE_OTHER, "/tips?sagt=tipsat-igen"));
+        assert!(ivar.gets(&to).await.1.contains("redan tipsat om"), "politely");
+        stage.running.settle().await;
+        assert_eq!(stage.number("select count(*) from mentions").await, 1);
+        assert_eq!(stage.number("select count(*) from cases").await, 1);
+        assert_eq!(stage.number("select count(*) from tips where mention_id is not null").await, 2);
+        assert_eq!(stage.facts(&["tip.told", "mention.kept", "case.opened"]).await, [2, 1, 1]);
+        let (_, page) = ivar.gets("/arende/1").await;
+        for staff in [OF_WATER, COMMUNICATOR] {
+            let name = stage.running.app.config.organisation.name_of_staff(staff);
+            assert!(page.contains(&format!("<p>{name} · ")), "{name} has told of it too: {page}");
+        }
+        assert!(page.contains("src=\"/arende/1/bild/2\""), "the second one's picture is shown: {page}");
+        assert!(ivar.gets("/tips").await.1.contains("Ärende 1"));
+        // Two that no job has seen to yet are one as well; other words at the same address are another post.
+        let new = [("text", "Gatlampan vid skolan i Surte är trasig sedan i går kväll."), ("oppet", "open")];
+        assert_eq!(hilda.tells(&new, None).await.1, "/tips?sagt=tipsat");
+        assert_eq!(ivar.tells(&new, None).await.1, "/tips?sagt=tipsat-igen");
+        let other = [("text", "Nu är vattnet klart igen i Nol, tack Ale kommun!"), ("lank", LINK), ("oppet", "open")];
+        assert_eq!(ivar.tells(&other, None).await.1, "/tips?sagt=tipsat");
+        stage.running.settle().await;
+        assert_eq!(stage.number("select count(*) from mentions").await, 3);
+        assert_eq!(stage.number("select count(*) from tips where mention_id is null").await, 0);
+        stage.ends_whole().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_tips_page_fits_a_telephone_and_needs_no_script() {
     let stage = Stage::open(crate::harness::Engine::Sqlite, "", at(0, 9, 0)).await;
     let (_, page) = Browser::of(&stage, OF_WATER).await.gets("/tips").await;
@@ -266,6 +305,12 @@ async fn tips_are_the_same_on_both_databases() {
         assert_eq!(tip_store::first_waiting_tip(&mut tx).await.unwrap(), Some(id));
         assert_eq!(tip_store::waiting_tips(&mut tx, 9).await.unwrap()[0].body, BROWN);
         assert!(!tip_store::tells_of_crime(&mut tx, mention).await.unwrap());
+        let (crime, whole) = (read("crime").unwrap(), |link: &str| link.to_owned());
+        let before = tip_store::told_before(&mut tx, &crime, TipId(99), now, whole).await.unwrap().unwrap();
+        assert_eq!((before.id, before.mention_id, before.body.as_str()), (id, None, BROWN));
+        assert_eq!(tip_store::told_before(&mut tx, &crime, id, now, whole).await.unwrap(), None, "not itself");
+        let long_after = now.plus(std::time::Duration::from_hours(24 * 31));
+        assert_eq!(tip_store::told_before(&mut tx, &crime, TipId(99), long_after, whole).await.unwrap(), None);
         assert_eq!(tip_store::told_by(&mut tx, "karin", 9).await.unwrap(), [(now, "Nol".to_owned(), false, None)]);
         assert!(tip_store::become_mention(&mut tx, id, mention).await.unwrap());
         assert!(!tip_store::become_mention(&mut tx, id, mention).await.unwrap());
