@@ -111,7 +111,7 @@ impl Listener<'_> {
         }
         let dictionary = if stream.compressed && !tries.plain { self.dictionary().await } else { None };
         let id = dictionary.as_ref().and_then(|bytes| jetstream::dictionary_id(bytes));
-        let address = jetstream::address(&self.host, &place, id);
+        let address = jetstream::address(&self.host, &place, id, self.app.clock.now());
         let mut socket = match self.app.dial(self.setting, address, jetstream::Dialect::of(&self.host).protocol()).await
         {
             Ok(socket) => socket,
@@ -128,7 +128,7 @@ impl Listener<'_> {
             decoder
         });
         tracing::info!(source = %self.setting.key, host = %self.host.host_str().unwrap_or_default(), "listening to a stream");
-        let mut notes = Notes::begin(self.app, self.lease, &self.host, self.row.clone(), place).await?;
+        let mut notes = Notes::begin(self.app, self.lease, (&self.host, &stream.web), self.row.clone(), place).await?;
         let ended = listen(&mut socket, &mut decoder, &mut notes, tries).await;
         socket.close().await;
         ended

@@ -67,7 +67,7 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
         tx.one_at_a_time("keep posts").await?;
     }
     for posts in posts.chunks(AT_A_TIME) {
-        let posts: Vec<Cow<'_, Post>> = posts.iter().map(Post::without_nul).collect();
+        let posts = told_apart(app, tx, from.key, posts.iter().map(Post::without_nul).collect()).await?;
         let (mut found, mut unheard) = (Vec::new(), Vec::new());
         for post in &posts {
             match Found::hear(app, from.key, post) {
@@ -118,6 +118,39 @@ pub async fn keep(app: &App, tx: &mut Tx, from: From<'_>, posts: &[Post], now: T
         Job::ClassifyMentions.enqueue(tx, now).await?;
     }
     Ok(kept)
+}
+
+/// Posts whose channel gives the same name to different ones (letters from a form): who comes after the first bears a name
+/// of her own, and begins her own thread.
+async fn told_apart<'a>(
+    app: &App,
+    tx: &mut Tx,
+    key: &str,
+    mut posts: Vec<Cow<'a, Post>>,
+) -> sqlx::Result<Vec<Cow<'a, Post>>> {
+    let mut first: HashMap<(String, String), String> = HashMap::new();
+    for post in &mut posts {
+        let Some(mark) = post.mark.clone() else { continue };
+        let name = name_of(post);
+        let is_it = match first.get(&name) {
+            Some(held) => *held == mark,
+            None => version_store::held(tx, &name.0, &name.1).await?.is_none_or(|held| held.is(&mark, &post.text)),
+        };
+        if is_it {
+            // One that is not kept holds no name.
+            if concerns_us(app, key, post) {
+                first.entry(name).or_insert(mark);
+            }
+        } else {
+            let post = post.to_mut();
+            let begins = post.thread.as_ref() == Some(&post.native_id);
+            post.native_id = format!("{}#{mark}", post.native_id);
+            if begins {
+                post.thread = Some(post.native_id.clone());
+            }
+        }
+    }
+    Ok(posts)
 }
 
 /// A post that is kept, with what is told about it.
@@ -307,7 +340,7 @@ fn new_mention<'a>(from: From<'_>, found: &'a Found<'_>, html: Option<&'a str>, 
         fingerprint: found.print.exact,
         thread: post.thread.as_deref(),
         reply_to: post.reply_to.as_deref(),
-        local_id: post.local_id.as_deref(),
+        local_id: post.local_id.as_deref().or(post.mark.as_deref()),
         kind: post.kind.slug(),
         title: post.title.as_deref(),
         body: &post.text,

@@ -39,6 +39,8 @@ pub mod read_absences;
 pub mod refit_judge;
 pub mod release_cases;
 pub mod remind_staff;
+mod stream_gone;
+mod stream_marks;
 mod stream_notes;
 pub mod sum_up_weeks;
 pub mod sweep;

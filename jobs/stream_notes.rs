@@ -1,7 +1,6 @@
 //! What is heard of a stream of everything while it is open: each message by all rules, in memory; and how what is ours is
 //! written down, with the place, the turn, the log of supervision and the health, in one transaction.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -12,16 +11,16 @@ use crate::clock::Time;
 use crate::db::Tx;
 use crate::jobs::keep_posts::{self, From};
 use crate::jobs::poll_source::turned;
+use crate::jobs::stream_gone::Lately;
+use crate::jobs::stream_marks::Listened;
 use crate::jobs::watch_over::{self, Planned};
 use crate::jobs::{Job, WEB_BELL, turn};
 use crate::journal;
 use crate::mention::stream::{Gathered, listen};
-use crate::mention::version_store;
 use crate::source::bluesky::{self, CHANNEL, Found};
 use crate::source::channel_store::{self, Heard};
 use crate::source::health::Verdict;
 use crate::source::jetstream::{self, Event, Message, Operation, Place};
-use crate::source::marks::Marks;
 use crate::source::rhythm::hour_of;
 use crate::source::store::SourceRow;
 use crate::source::{self, Gone, Health, Name, Poll, PollError, Post};
@@ -32,13 +31,7 @@ const SOON: Duration = Duration::from_millis(500);
 const AT_LEAST: Duration = Duration::from_secs(5);
 /// So many posts are written down at once.
 const POSTS_AT_ONCE: usize = 200;
-/// Posts of ours whose deletion is listened for: a year of a large municipality.
-const NAMES: i64 = 100_000;
-/// How far back their deletion is listened for.
-const NAMES_DAYS: u64 = 90;
-/// Threads that are watched at the same time.
-const THREADS: i64 = 2_000;
-/// So often (real) the threads that are watched are read again.
+/// So often what is watched, and what others have kept, is read again.
 const MARKS_EVERY: Duration = Duration::from_mins(1);
 /// Notices about the stream are shorter than this; so are few posts.
 const NOTICE_MAX: usize = 500;
@@ -61,38 +54,19 @@ struct Batch {
     outdated: bool,
 }
 
-/// What is listened for besides the words of the rules.
-struct Listened {
-    /// Our own accounts, watched threads, signs of a change, and the place that every message has.
-    marks: Marks,
-    /// Posts that are kept, whose deletion matters.
-    known: HashSet<String>,
-    roots: HashSet<String>,
-    read_at: Instant,
-}
-
-impl Listened {
-    async fn read(app: &App, now: Time) -> anyhow::Result<Self> {
-        let mut tx = app.db.read().await?;
-        let since = now.minus(Duration::from_secs(NAMES_DAYS * 86_400));
-        let known = version_store::names_since(&mut tx, CHANNEL, since, NAMES).await?.into_iter().collect();
-        let roots = channel_store::watched(&mut tx, CHANNEL, now, THREADS).await?;
-        let own = app.config.accounts.of(CHANNEL).filter_map(|account| account.id.as_deref());
-        let marks = Marks::of(own, roots.iter().map(String::as_str))?;
-        Ok(Self { marks, known, roots: roots.into_iter().collect(), read_at: Instant::now() })
-    }
-}
-
 /// What is noted of one stream while it is open.
 pub(super) struct Notes<'a> {
     app: &'a App,
     lease: &'a str,
     host: &'a Url,
+    /// Where a person reads a post.
+    web: &'a Url,
     row: SourceRow,
     place: Place,
     listened: Listened,
     gathered: Gathered,
     batch: Batch,
+    lately: Lately,
     opened: Instant,
     written: Instant,
     /// How many things in a row were no messages of such a stream.
@@ -111,7 +85,7 @@ impl<'a> Notes<'a> {
     pub async fn begin(
         app: &'a App,
         lease: &'a str,
-        host: &'a Url,
+        (host, web): (&'a Url, &'a Url),
         row: SourceRow,
         place: Place,
     ) -> anyhow::Result<Self> {
@@ -121,11 +95,13 @@ impl<'a> Notes<'a> {
             app,
             lease,
             host,
+            web,
             row,
             place,
             listened,
             gathered,
             batch,
+            lately: Lately::default(),
             opened: now,
             written: now,
             odd: 0,
@@ -197,23 +173,23 @@ impl<'a> Notes<'a> {
         if self.is_strange() && !self.spoken { PollError::Blind(what) } else { PollError::Unreadable(what) }
     }
 
+    /// Notes what is ours. The number is inclusive, so that what we stopped at comes again, and a host may tell out of order:
+    /// a post is known by its name and not by its number.
     fn note(&mut self, event: &Event) {
-        // The number is inclusive: what we stopped at comes again.
-        let place = &self.place;
-        if place.host == self.host.as_str() && event.seq.is_some() && event.seq <= place.seq {
-            return;
-        }
         let (batch, listened) = (&mut self.batch, &self.listened);
         let name = bluesky::name_of(&event.did, &event.rkey);
         match event.operation {
-            Operation::Delete
-                if listened.known.contains(&name) || batch.posts.iter().any(|post| post.native_id == name) =>
-            {
-                batch.gone.push(Gone { name: Name::Native(name), at: event.seen_at() });
+            Operation::Delete => {
+                let is_known = listened.known.contains(&name) || batch.posts.iter().any(|post| post.native_id == name);
+                let gone = Gone { name: Name::Native(name), at: event.seen_at() };
+                if !is_known {
+                    self.lately.add(gone, self.app.clock.now());
+                    return;
+                }
+                batch.gone.push(gone);
             }
-            Operation::Delete => return,
             Operation::Create | Operation::Update => {
-                let found = Found { uri: &name, handle: None, seen_at: event.seen_at() };
+                let found = Found { uri: &name, handle: None, seen_at: event.seen_at(), web: self.web };
                 let post = bluesky::post(found, &event.record, &self.app.config.accounts);
                 batch.posts.extend(post.map(|post| {
                     let watched = post.thread.as_ref().is_some_and(|root| listened.roots.contains(root));
@@ -274,6 +250,7 @@ impl<'a> Notes<'a> {
     /// # Errors
     /// What the database says.
     pub async fn write_the_last(&mut self) -> anyhow::Result<bool> {
+        self.look_again(self.app.clock.now()).await?;
         if self.moved() || !self.batch.posts.is_empty() || !self.batch.gone.is_empty() {
             return self.keep(false).await;
         }
@@ -335,10 +312,20 @@ impl<'a> Notes<'a> {
         tx.commit().await?;
         self.listened.known.extend(self.batch.posts.drain(..).map(|post| post.native_id));
         self.batch = Batch::default();
-        if self.listened.read_at.elapsed() > MARKS_EVERY {
-            self.listened = Listened::read(app, now).await?;
+        if now.since(self.listened.read_at) > MARKS_EVERY {
+            self.look_again(now).await?;
         }
         Ok(true)
+    }
+
+    /// Reads again what is watched and what others have kept: some of it may have gone meanwhile.
+    async fn look_again(&mut self, now: Time) -> anyhow::Result<()> {
+        self.listened = Listened::read(self.app, now).await?;
+        self.batch.gone.extend(self.lately.known_now(&self.listened.known, now));
+        if !self.batch.gone.is_empty() {
+            self.batch.since.get_or_insert_with(Instant::now);
+        }
+        Ok(())
     }
 }
 

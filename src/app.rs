@@ -247,7 +247,7 @@ impl App {
             SourceKind::BlueskyStream(_) => {
                 Err(PollError::Refused("en ström läses inte på begäran, den läses hela tiden".to_owned()))
             }
-            SourceKind::BlueskyAccount { account, backfill } => {
+            SourceKind::BlueskyAccount { account, backfill, .. } => {
                 let gone = || PollError::Refused("kontot står inte längre i sources.toml".to_owned());
                 let account = accounts.get(account).ok_or_else(gone)?;
                 let sessions = self.sessions.clone();

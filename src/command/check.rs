@@ -107,7 +107,7 @@ async fn try_streams(app: &App, setting: &SourceSetting, stream: &Stream) -> usi
     for host in &stream.hosts {
         let name = host.host_str().unwrap_or_default();
         let dialect = jetstream::Dialect::of(host);
-        let address = jetstream::address(host, &jetstream::Place::default(), None);
+        let address = jetstream::address(host, &jetstream::Place::default(), None, app.clock.now());
         match app.dial(setting, address, dialect.protocol()).await {
             Ok(socket) => {
                 println!("{}: strömmen hos {name} svarar", setting.name);

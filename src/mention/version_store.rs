@@ -81,6 +81,35 @@ pub async fn known(tx: &mut Tx, named: &[Named<'_>]) -> sqlx::Result<HashSet<(St
     Ok(on!(tx, c => sqlx::query_as(sql).bind(&named).fetch_all(c).await)?.into_iter().collect())
 }
 
+/// Who holds a name, as far as another that bears the same must know.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Held {
+    /// The mark that it is told by; nothing for one that was kept without.
+    pub local_id: Option<String>,
+    /// Its words; empty when they were purged.
+    pub body: String,
+}
+
+impl Held {
+    /// Whether a post of the same name is the one that is kept. Where nobody can tell, it is.
+    #[must_use]
+    pub fn is(&self, mark: &str, text: &str) -> bool {
+        match &self.local_id {
+            Some(held) => held == mark,
+            None => self.body.is_empty() || self.body == text,
+        }
+    }
+}
+
+/// Who holds a name in a channel.
+///
+/// # Errors
+/// What the database says.
+pub async fn held(tx: &mut Tx, channel: &str, native_id: &str) -> sqlx::Result<Option<Held>> {
+    on!(tx, c => sqlx::query_as("select local_id, body from mentions where channel = $1 and native_id = $2")
+        .bind(channel).bind(native_id).fetch_optional(c).await)
+}
+
 /// The kept post that a source knows by its own number.
 ///
 /// # Errors
@@ -285,6 +314,15 @@ mod tests {
             own: false,
             case_id: None,
         }
+    }
+
+    #[test]
+    fn a_post_of_the_same_name_is_the_same_by_its_mark_and_by_its_words_where_there_is_none() {
+        let held =
+            |local_id: Option<&str>, body: &str| Held { local_id: local_id.map(str::to_owned), body: body.to_owned() };
+        assert!(held(Some("a"), "x").is("a", "y") && !held(Some("a"), "x").is("b", "x"));
+        assert!(held(None, "x").is("b", "x") && !held(None, "x").is("b", "y"));
+        assert!(held(None, "").is("b", "y"), "it was purged, and nobody can tell");
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::clock::Time;
 pub const CHANNEL: &str = "bluesky";
 /// The collection in which posts are.
 pub const POSTS: &str = "app.bsky.feed.post";
+/// Where posts are read as long as nothing else is said.
+pub const WEB: &str = "https://bsky.app/";
 /// Letters of a post and all that is described in it; a post itself has at most 300.
 const TEXT_MAX: usize = 20_000;
 /// Facets of a post that are looked at.
@@ -53,6 +55,8 @@ pub struct Found<'a> {
     pub handle: Option<&'a str>,
     /// When the network first saw it: a record can claim any time for itself.
     pub seen_at: Option<Time>,
+    /// The web pages where a person reads posts.
+    pub web: &'a Url,
 }
 
 /// A post from its record; nothing when it is none.
@@ -73,7 +77,7 @@ pub fn post(found: Found<'_>, record: &Value, accounts: &Accounts) -> Option<Pos
     Some(Post {
         channel: CHANNEL.to_owned(),
         native_id: found.uri.to_owned(),
-        url: Url::parse(&format!("https://bsky.app/profile/{}/post/{}", uri.did, uri.rkey)).ok().map(String::from),
+        url: permalink(found.web, &uri),
         thread: Some(root.or(parent).unwrap_or(found.uri).to_owned()),
         reply_to: parent.map(str::to_owned),
         kind: if parent.is_some() { Kind::Comment } else { Kind::Post },
@@ -86,6 +90,13 @@ pub fn post(found: Found<'_>, record: &Value, accounts: &Accounts) -> Option<Pos
         to_us,
         ..Post::default()
     })
+}
+
+/// Where a person reads a post.
+fn permalink(web: &Url, uri: &AtUri<'_>) -> Option<String> {
+    let mut url = web.clone();
+    url.path_segments_mut().ok()?.pop_if_empty().extend(["profile", uri.did, "post", uri.rkey]);
+    Some(url.into())
 }
 
 /// True when the post names one of our accounts. A mention is a facet with a DID: the letters may say anything.
@@ -139,7 +150,8 @@ mod tests {
 
     fn read(uri: &str, record: &Value) -> Option<Post> {
         let seen_at = Some(Time::parse("2026-11-23T08:00:00Z").unwrap());
-        post(Found { uri, handle: Some("eva.example"), seen_at }, record, &accounts())
+        let web = Url::parse(WEB).unwrap();
+        post(Found { uri, handle: Some("eva.example"), seen_at, web: &web }, record, &accounts())
     }
 
     const EVAS: &str = "at://did:plc:eva/app.bsky.feed.post/3k1";
@@ -154,6 +166,19 @@ mod tests {
             "root": { "uri": EVAS, "cid": "x" }, "parent": { "uri": "at://did:plc:bo/app.bsky.feed.post/3k2", "cid": "x" } } });
         let reply = read("at://did:plc:ale/app.bsky.feed.post/3k3", &reply).unwrap();
         assert_eq!((reply.thread.as_deref(), reply.kind, reply.own), (Some(EVAS), Kind::Comment, true));
+    }
+
+    #[test]
+    fn a_post_is_linked_to_where_the_configuration_says_that_posts_are_read() {
+        for web in ["https://vy.example.se", "https://vy.example.se/"] {
+            let web = Url::parse(web).unwrap();
+            let found = Found { uri: EVAS, handle: None, seen_at: None, web: &web };
+            let url = post(found, &json!({ "text": "hej" }), &accounts()).unwrap().url;
+            assert_eq!(url.as_deref(), Some("https://vy.example.se/profile/did:plc:eva/post/3k1"));
+        }
+        let below = Url::parse("https://example.se/vy").unwrap();
+        let uri = AtUri::parse(EVAS).unwrap();
+        assert_eq!(permalink(&below, &uri).as_deref(), Some("https://example.se/vy/profile/did:plc:eva/post/3k1"));
     }
 
     #[test]

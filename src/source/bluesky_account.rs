@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use url::Url;
 
 use super::account::{Account, Accounts};
 use super::beside::Beside;
@@ -48,6 +49,8 @@ pub struct BlueskyAccount {
     accounts: Accounts,
     backfill: Vec<String>,
     threads: Vec<Thread>,
+    /// Where a person reads a post; nothing when the setting is no source of Bluesky's.
+    web: Option<Url>,
 }
 
 /// What is kept between two readings.
@@ -161,6 +164,7 @@ impl BlueskyAccount {
             accounts: accounts.clone(),
             backfill: backfill.to_vec(),
             threads: threads.to_vec(),
+            web: setting.kind.web().cloned(),
         }
     }
 
@@ -396,8 +400,8 @@ impl BlueskyAccount {
     }
 
     fn post(&self, uri: &str, author: &Author, record: &Value, indexed_at: &str) -> Option<Post> {
-        let seen_at = Time::parse(indexed_at).ok();
-        bluesky::post(Found { uri, handle: author.handle.as_deref(), seen_at }, record, &self.accounts)
+        let (seen_at, handle, web) = (Time::parse(indexed_at).ok(), author.handle.as_deref(), self.web.as_ref()?);
+        bluesky::post(Found { uri, handle, seen_at, web }, record, &self.accounts)
     }
 }
 

@@ -61,19 +61,22 @@ pub struct Place {
     pub time_us: Option<i64>,
 }
 
-/// The address that goes on from a place. `zstd` is the number of a dictionary, where compression is wanted.
+/// The address that goes on from a place. `zstd` is the number of a dictionary, where compression is wanted. A host whose
+/// clock is ahead of ours (`now`) may have given a moment that another has not come to: then what lies between would be
+/// passed over.
 #[must_use]
-pub fn address(host: &Url, place: &Place, zstd: Option<u32>) -> Url {
+pub fn address(host: &Url, place: &Place, zstd: Option<u32>, now: Time) -> Url {
     let mut url = host.clone();
     let dialect = Dialect::of(host);
     if dialect == Dialect::V2 && !url.path().contains("/xrpc/") {
         url.set_path(V2_PATH);
     }
     let same_host = place.host == host.as_str();
-    let by_time = |back: i64| place.time_us.map(|at| (at - back).max(0).to_string());
+    let here = now.0.saturating_mul(1_000);
+    let there = |at: i64| if same_host { at } else { at.min(here) - REWIND_US };
     let cursor = match dialect {
         Dialect::V2 if same_host && place.seq.is_some() => place.seq.map(|seq| seq.to_string()),
-        _ => by_time(if same_host { 0 } else { REWIND_US }),
+        _ => place.time_us.map(|at| there(at).max(0).to_string()),
     };
     {
         let mut query = url.query_pairs_mut();
@@ -268,6 +271,8 @@ pub fn ended(name: &str) -> PollError {
 mod tests {
     use super::*;
 
+    /// A second after the place below.
+    const NOW: Time = Time(1_795_420_801_000);
     const EAST: &str = "wss://jetstream.us-east.bsky.network/";
 
     fn url(text: &str) -> Url {
@@ -275,7 +280,7 @@ mod tests {
     }
 
     fn asked(host: &str, place: &Place) -> Option<String> {
-        let address = address(&url(host), place, None);
+        let address = address(&url(host), place, None, NOW);
         address.query_pairs().find(|(key, _)| key == "cursor").map(|(_, value)| value.into_owned())
     }
 
@@ -283,12 +288,12 @@ mod tests {
     fn v2_and_v1_are_asked_each_in_its_own_words() {
         let nowhere = Place::default();
         assert_eq!(
-            address(&url(EAST), &nowhere, Some(7)).as_str(),
+            address(&url(EAST), &nowhere, Some(7), NOW).as_str(),
             "wss://jetstream.us-east.bsky.network/xrpc/network.bsky.jetstream.subscribeEvents\
              ?kinds=commit&collections=app.bsky.feed.post&maxMessageSizeBytes=262144&zstdDictionary=7"
         );
         assert_eq!(
-            address(&url("wss://jetstream2.us-east.bsky.network/subscribe"), &nowhere, Some(7)).as_str(),
+            address(&url("wss://jetstream2.us-east.bsky.network/subscribe"), &nowhere, Some(7), NOW).as_str(),
             "wss://jetstream2.us-east.bsky.network/subscribe?wantedCollections=app.bsky.feed.post&maxMessageSizeBytes=262144"
         );
     }
@@ -304,6 +309,16 @@ mod tests {
         assert_eq!(asked(EAST, &of_v1).as_deref(), back);
         assert_eq!(asked("wss://x.example/subscribe", &of_v1).as_deref(), Some("1795420800000000"));
         assert_eq!(asked(EAST, &Place::default()), None, "the first time one begins now");
+    }
+
+    #[test]
+    fn a_moment_from_a_clock_that_is_ahead_is_nothing_to_another_host() {
+        let hour = 3_600_000_000;
+        let ahead = Place { host: EAST.to_owned(), seq: Some(42), time_us: Some(1_795_420_801_000_000 + hour) };
+        assert_eq!(asked("wss://jetstream.us-west.bsky.network/", &ahead).as_deref(), Some("1795420791000000"));
+        assert_eq!(asked(EAST, &ahead).as_deref(), Some("42"), "a number tells no time");
+        let own = Place { seq: None, host: "wss://x.example/subscribe".into(), ..ahead };
+        assert_eq!(asked("wss://x.example/subscribe", &own).as_deref(), Some("1795424401000000"), "its own clock");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::account::{Accounts, is_safe};
+use super::bluesky;
 use super::hook::{self, Hook};
 use super::mail::{self, Mailbox};
 use crate::settings::{Located, Section};
@@ -36,6 +37,8 @@ pub enum SourceKind {
         account: String,
         /// Searches made once, at the first reading, for what was said before.
         backfill: Vec<String>,
+        /// The web pages where a person reads posts.
+        web: Url,
     },
     /// Tags on a Mastodon-compatible server.
     MastodonTags {
@@ -66,6 +69,8 @@ pub struct Stream {
     pub hosts: Vec<Url>,
     /// Ask for compressed messages where the host has them.
     pub compressed: bool,
+    /// The web pages where a person reads posts.
+    pub web: Url,
 }
 
 impl SourceKind {
@@ -99,6 +104,15 @@ impl SourceKind {
     #[must_use]
     pub fn hook(&self) -> Option<&Hook> {
         if let Self::Hook(hook) = self { Some(hook) } else { None }
+    }
+
+    /// The web pages where a person reads posts, for a source of Bluesky's.
+    #[must_use]
+    pub fn web(&self) -> Option<&Url> {
+        match self {
+            Self::BlueskyStream(Stream { web, .. }) | Self::BlueskyAccount { web, .. } => Some(web),
+            _ => None,
+        }
     }
 
     /// Key of the account that it signs in with.
@@ -229,9 +243,13 @@ impl Common<'_> {
     }
 
     fn url(address: &Located, schemes: &[&str], expected: &str) -> Option<Url> {
+        Self::url_of("address", address, schemes, expected)
+    }
+
+    fn url_of(key: &str, address: &Located, schemes: &[&str], expected: &str) -> Option<Url> {
         let url = Url::parse(&address.text).ok().filter(|url| schemes.contains(&url.scheme()) && url.has_host());
         if url.is_none() {
-            address.place.report(format!("`address` is `{}`, expected {expected}", address.text));
+            address.place.report(format!("`{key}` is `{}`, expected {expected}", address.text));
         }
         url
     }
@@ -250,6 +268,7 @@ impl Common<'_> {
 
     fn bluesky_stream(&self) -> Option<(SourceKind, Url)> {
         let compressed = self.section.flag_or("compressed", false);
+        let web = self.web()?;
         let mut fallback = self.section.texts("fallback");
         if fallback.len() > FALLBACKS {
             self.section.place_of("fallback").report(format!("more than {FALLBACKS} addresses in `fallback`"));
@@ -268,10 +287,19 @@ impl Common<'_> {
             hosts.push(url);
         }
         let address = hosts.first()?.clone();
-        Some((SourceKind::BlueskyStream(Stream { hosts, compressed }), address))
+        Some((SourceKind::BlueskyStream(Stream { hosts, compressed, web }), address))
+    }
+
+    /// Where a person reads posts of Bluesky's.
+    fn web(&self) -> Option<Url> {
+        match self.section.located_optional("web") {
+            Some(web) => Self::url_of("web", &web, &["http", "https"], "the address of web pages as https://bsky.app"),
+            None => Url::parse(bluesky::WEB).ok(),
+        }
     }
 
     fn bluesky_account(&self) -> Option<(SourceKind, Url)> {
+        let web = self.web()?;
         let backfill = self.section.texts("backfill");
         if backfill.len() > SEARCHES {
             self.section.place_of("backfill").report(format!("more than {SEARCHES} searches in `backfill`"));
@@ -279,7 +307,7 @@ impl Common<'_> {
         let backfill = backfill.into_iter().take(SEARCHES).map(|search| search.text).collect();
         let account = self.account("bluesky", true)??;
         let server = self.accounts.get(&account)?.server.clone()?;
-        Some((SourceKind::BlueskyAccount { account, backfill }, server))
+        Some((SourceKind::BlueskyAccount { account, backfill, web }, server))
     }
 
     fn mastodon(&self) -> Option<(SourceKind, Url)> {

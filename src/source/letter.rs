@@ -18,6 +18,9 @@ const NAME_MAX: usize = 200;
 /// The longest text that is kept of a letter.
 const TEXT_MAX: usize = 100_000;
 
+/// So much of the text tells a letter from another of the same name: what is read of every letter, however large.
+const MARKED: usize = 2_000;
+
 /// What a letter turned out to be.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Letter {
@@ -57,6 +60,8 @@ pub struct Reading<'a> {
     pub all_to_us: bool,
     /// Size of the whole letter, when only its beginning was fetched.
     pub cut_from: Option<u32>,
+    /// When it came to the box, where the server tells.
+    pub came_at: Option<Time>,
 }
 
 /// Reads a letter.
@@ -75,11 +80,12 @@ pub fn read(bytes: &[u8], how: Reading<'_>) -> Letter {
     let (text, markup) = body(&message);
     let text = if is_forwarded(&subject) { text } else { without_history(&text) };
     let mut text = without_signature(&text).trim().to_owned();
+    let mark = message.message_id().map(|_| made_name("brev", &message, cut(&text, MARKED)));
     note_the_rest(&message, how.cut_from, &mut text);
     if text.is_empty() && subject.is_empty() {
         return Letter::Unreadable;
     }
-    let native_id = message.message_id().map_or_else(|| made_name(&message, &text), short);
+    let native_id = message.message_id().map_or_else(|| made_name("utan-id", &message, &text), short);
     let references = names(message.references());
     let reply_to = names(message.in_reply_to()).pop();
     let thread = references.first().or(reply_to.as_ref()).unwrap_or(&native_id).clone();
@@ -96,7 +102,8 @@ pub fn read(bytes: &[u8], how: Reading<'_>) -> Letter {
         markup,
         author: from.and_then(|from| from.name()).map(short).or_else(|| address.clone()),
         writer: address,
-        authored_at: message.date().map(|date| Time(date.to_timestamp().saturating_mul(1_000))),
+        mark,
+        authored_at: written_at(&message, how.came_at),
         to_us: how.all_to_us,
         handed_in: how.all_to_us,
         ..Post::default()
@@ -137,15 +144,22 @@ fn note_the_rest(message: &Message<'_>, cut_from: Option<u32>, text: &mut String
     *text = text.trim_start().to_owned();
 }
 
-/// A name for a letter that has none: the same letter gets the same name, wherever in the box it lies.
-fn made_name(message: &Message<'_>, text: &str) -> String {
+/// When it was written: as it says itself, but nobody writes after her letter has come. One that does not say was written
+/// when it came.
+fn written_at(message: &Message<'_>, came_at: Option<Time>) -> Option<Time> {
+    let says = message.date().map(|date| Time(date.to_timestamp().saturating_mul(1_000)));
+    says.into_iter().chain(came_at).min()
+}
+
+/// A name made of what a letter says: the same letter gets the same name, wherever in the box it lies.
+fn made_name(kind: &str, message: &Message<'_>, text: &str) -> String {
     let mut hasher = Sha256::new();
     hasher.update(message.date().map(mail_parser::DateTime::to_timestamp).unwrap_or_default().to_be_bytes());
     for part in [message.subject().unwrap_or_default(), text] {
         hasher.update(part.len().to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    format!("utan-id-{}", hex(&hasher.finalize()[..16]))
+    format!("{kind}-{}", hex(&hasher.finalize()[..16]))
 }
 
 fn short(name: &str) -> String {

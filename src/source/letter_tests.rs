@@ -2,7 +2,7 @@
 
 use super::*;
 
-const HOW: Reading<'_> = Reading { channel: "e-post", all_to_us: true, cut_from: None };
+const HOW: Reading<'_> = Reading { channel: "e-post", all_to_us: true, cut_from: None, came_at: None };
 
 fn post(letter: &str) -> Post {
     match read(letter.replace('\n', "\r\n").as_bytes(), HOW) {
@@ -137,6 +137,45 @@ fn a_letter_without_a_name_has_the_same_made_name_each_time() {
     let letter = "From: a@x.se\nSubject: Hej\nDate: Mon, 23 Nov 2026 09:00:00 +0100\n\nHej.";
     assert_eq!(post(letter).native_id, post(letter).native_id);
     assert!(post(letter).native_id.starts_with("utan-id-"));
+}
+
+#[test]
+fn two_letters_of_one_name_bear_different_marks_and_the_same_letter_bears_the_same() {
+    let form = |date: &str, text: &str| {
+        post(&format!("From: form@ale.se\nMessage-ID: <form@ale.se>\nSubject: Kontakt\n{date}\n\n{text}"))
+    };
+    let first = form("Date: Mon, 23 Nov 2026 09:00:00 +0100", "Hej.");
+    assert_eq!(first.native_id, "form@ale.se");
+    assert!(first.mark.is_some());
+    assert_eq!(form("Date: Mon, 23 Nov 2026 09:00:00 +0100", "Hej.").mark, first.mark);
+    assert_ne!(form("Date: Mon, 23 Nov 2026 09:00:00 +0100", "Hallå.").mark, first.mark);
+    assert_ne!(form("Date: Mon, 23 Nov 2026 09:00:01 +0100", "Hej.").mark, first.mark);
+    let nameless = post("From: a@x.se\nSubject: Hej\n\nHej.");
+    assert_eq!(nameless.mark, None, "its name is made of what it says");
+    // However much of a large letter is fetched, its mark is the same.
+    let large = format!("Message-ID: <l@x>\r\nSubject: Lång\r\n\r\n{}", "Rad om gatan i Nol.\r\n".repeat(500));
+    let marks = [large.len(), 6_000].map(|end| match read(&large.as_bytes()[..end], HOW) {
+        Letter::Post(post) => post.mark,
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(marks[0], marks[1]);
+}
+
+#[test]
+fn nobody_writes_after_her_letter_has_come_and_one_without_a_date_was_written_when_it_came() {
+    let came_at = Time::parse("2026-11-23T08:00:00Z").unwrap();
+    let written = |date: &str, came_at| {
+        let letter = format!("From: a@x.se\r\nMessage-ID: <d@x>\r\nSubject: Hej\r\n{date}\r\nHej.\r\n");
+        match read(letter.as_bytes(), Reading { came_at, ..HOW }) {
+            Letter::Post(post) => post.authored_at,
+            other => panic!("{other:?}"),
+        }
+    };
+    let before = Some(Time::parse("2026-11-23T07:30:00Z").unwrap());
+    assert_eq!(written("Date: Mon, 23 Nov 2026 08:30:00 +0100\r\n", Some(came_at)), before);
+    assert_eq!(written("Date: Sun, 23 Nov 2036 08:30:00 +0100\r\n", Some(came_at)), Some(came_at));
+    assert_eq!(written("", Some(came_at)), Some(came_at));
+    assert_eq!(written("", None), None, "then it is when we read it");
 }
 
 #[test]

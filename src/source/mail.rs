@@ -4,13 +4,13 @@
 //! Where we stopped is the number of the last letter and the number of the numbering (UIDVALIDITY). When a server numbers
 //! anew, two weeks are read again, and the letters' own names (Message-ID) tell what has been read before.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_imap::error::Error;
 use async_imap::extensions::idle::IdleResponse;
 use async_imap::{Client as Imap, Session};
-use futures::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -18,7 +18,10 @@ use url::Url;
 
 use super::account::{Secret, expires, secret_of};
 use super::hook::Takes;
-use super::imap::{Line, STEP, Wire, fault, greeting, imap_date, is_throttled, not_let_in, silent, step};
+use super::imap::{
+    Line, Outside, STEP, Wire, ask, fault, found, greeting, imap_date, inside, is_throttled, not_let_in, outside,
+    silent, step,
+};
 use super::letter::{self, Letter};
 use super::oauth::{self, Access, Shown};
 use super::watched::SourceSetting;
@@ -241,21 +244,17 @@ impl MailSource {
             Some(place) => format!("UID {}:*", place.uid.saturating_add(1)),
             None => format!("SINCE {}", imap_date(now.minus(BACK))),
         };
-        let found = step(session.uid_search(&wanted)).await?;
+        let mut all = BTreeSet::new();
+        ask(&mut session, &format!("UID SEARCH {wanted}"), |part| all.extend(found(part))).await?;
         // `n:*` names the last letter even when it is before n.
-        let mut uids: Vec<u32> = found.into_iter().filter(|uid| *uid > progress.place.uid).collect();
-        uids.sort_unstable();
-        if uids.is_empty() {
-            // An answer that never came reads as an empty one.
-            step(session.noop()).await?;
-        }
+        let mut uids: Vec<u32> = all.into_iter().filter(|uid| *uid > progress.place.uid).collect();
         if known.is_none() && uids.is_empty() {
             // Nothing in two weeks: all that comes from now on is new.
             progress.place.uid = folder.uid_next.unwrap_or(1).saturating_sub(1);
         }
         let more = uids.len() > LETTERS;
         uids.truncate(LETTERS);
-        let sizes = self.sizes(&mut session, &uids).await?;
+        let told = told(&mut session, &uids).await?;
         let mut bytes = 0;
         for uid in uids {
             if bytes >= BYTES {
@@ -270,14 +269,10 @@ impl MailSource {
             progress.at = Some(uid);
             let letter = self.fetch(&mut session, uid).await?;
             progress.at = None;
-            if letter.is_none() {
-                // It has gone, or the line has: only in the first case do we go on.
-                step(session.noop()).await?;
-            }
-            bytes += letter.as_ref().map_or(0, Vec::len);
+            // One that has gone meanwhile is no fault.
             if let Some(letter) = letter {
-                let whole = sizes.iter().find(|(at, _)| *at == uid).map(|(_, size)| *size);
-                self.take(&letter, whole.filter(|whole| *whole > self.mailbox.letter_bytes), progress);
+                bytes += letter.len();
+                self.take(&letter, told.get(&uid).copied().unwrap_or_default(), progress);
             }
             progress.passed(uid);
         }
@@ -289,9 +284,13 @@ impl MailSource {
         Ok(())
     }
 
-    fn take(&self, letter: &[u8], cut_from: Option<u32>, progress: &mut Progress) {
-        let how =
-            letter::Reading { channel: &self.channel, all_to_us: self.mailbox.takes == Takes::Everything, cut_from };
+    fn take(&self, letter: &[u8], told: Outside, progress: &mut Progress) {
+        let how = letter::Reading {
+            channel: &self.channel,
+            all_to_us: self.mailbox.takes == Takes::Everything,
+            cut_from: told.size.filter(|size| *size > self.mailbox.letter_bytes),
+            came_at: told.came_at,
+        };
         match letter::read(letter, how) {
             Letter::Post(mut post) => {
                 // What the mailbox itself has sent is our answer, as when it is copied to itself.
@@ -304,29 +303,17 @@ impl MailSource {
         }
     }
 
-    async fn sizes(&self, session: &mut Session<Wire>, uids: &[u32]) -> Result<Vec<(u32, u32)>, PollError> {
-        if uids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let set = uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
-        let fetched = step(async {
-            let letters = session.uid_fetch(&set, "(UID RFC822.SIZE)").await?;
-            letters.try_collect::<Vec<_>>().await
-        })
-        .await?;
-        Ok(fetched.iter().filter_map(|letter| Some((letter.uid?, letter.size?))).collect())
-    }
-
     /// The beginning of a letter, as much as is read of one; nothing when it has gone meanwhile.
     async fn fetch(&self, session: &mut Session<Wire>, uid: u32) -> Result<Option<Vec<u8>>, PollError> {
-        let what = format!("(UID BODY.PEEK[]<0.{}>)", self.mailbox.letter_bytes);
-        let fetched = step(async {
-            let letters = session.uid_fetch(uid.to_string(), what).await?;
-            letters.try_collect::<Vec<_>>().await
+        let question = format!("UID FETCH {uid} (UID BODY.PEEK[]<0.{}>)", self.mailbox.letter_bytes);
+        let mut letter = None;
+        ask(session, &question, |part| {
+            if letter.is_none() {
+                letter = inside(part, uid);
+            }
         })
         .await?;
-        let letter = fetched.iter().find(|letter| letter.uid == Some(uid) && letter.body().is_some());
-        Ok(letter.and_then(|letter| letter.body()).map(<[u8]>::to_vec))
+        Ok(letter)
     }
 
     /// Rings `bell` each time the server says that something has come, until it says no more. Why it ended.
@@ -357,6 +344,17 @@ impl MailSource {
     }
 }
 
+/// What is told of these letters from outside.
+async fn told(session: &mut Session<Wire>, uids: &[u32]) -> Result<BTreeMap<u32, Outside>, PollError> {
+    let mut told = BTreeMap::new();
+    if uids.is_empty() {
+        return Ok(told);
+    }
+    let set = uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    ask(session, &format!("UID FETCH {set} (UID RFC822.SIZE INTERNALDATE)"), |part| told.extend(outside(part))).await?;
+    Ok(told)
+}
+
 /// So long is a server waited for before it is asked anew: it may hang up after half an hour (RFC 2177).
 const IDLE_AT_MOST: Duration = Duration::from_mins(25);
 
@@ -367,8 +365,8 @@ impl Source for MailSource {
         let read = timeout(TOTAL, self.read(before, &mut progress, now)).await.unwrap_or_else(|_| Err(silent()));
         let Progress { mut poll, mut place, mut moved, unreadable, done, at } = progress;
         if let Err(fault) = read {
-            // An answer that is no answer, at the same letter again and again: then it is the letter.
-            if let (Some(uid), PollError::Unreadable(_)) = (at, &fault) {
+            // An answer that is no answer, or a no, at the same letter again and again: then it is the letter.
+            if let (Some(uid), PollError::Unreadable(_) | PollError::Unauthorized(_)) = (at, &fault) {
                 let breaks = before.and_then(|place| place.stuck).filter(|(at, _)| *at == uid).map_or(0, |(_, n)| n);
                 place.stuck = Some((uid, breaks.saturating_add(1).min(BREAKS_MAX)));
                 moved = true;

@@ -151,6 +151,7 @@ pub fn post(status: &Status, thread: &ThreadNames, host: &str, accounts: &Accoun
         text: reduce::shortened(text, TEXT_MAX),
         markup: Some(reduce::Markup::new(status.content.clone(), None)).filter(|_| !status.content.is_empty()),
         local_id: Some(status.id.clone()),
+        mark: None,
         author: Some(status.account.acct.clone()),
         own: accounts.is_ours(CHANNEL, &writer),
         writer: Some(writer),

@@ -110,6 +110,9 @@ pub struct Post {
     /// The channel's number of it where we read it, when that differs from [`Post::native_id`]: what threads and
     /// deletions are asked and told by.
     pub local_id: Option<String>,
+    /// What it is told by from another that bears the same [`Post::native_id`], in channels whose names are not to be
+    /// trusted: a form that sends letters may give each the same Message-ID.
+    pub mark: Option<String>,
     /// The writer as the channel shows her. Never a key: no query, index or page asks by it (REF-02).
     pub author: Option<String>,
     /// The writer as the channel knows her for good (a DID, an actor's address). Never stored: it is only held against

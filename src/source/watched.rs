@@ -128,7 +128,7 @@ pub fn profile(url: &Url) -> Option<String> {
         segment.strip_prefix('@').or_else(|| segment.strip_prefix("%40")).is_some_and(|name| !name.is_empty())
     });
     let person = handle
-        || (is(&["bsky.app"]) && first == "profile")
+        || (first == "profile" && (is(&["bsky.app"]) || segments.get(1).is_some_and(|who| who.starts_with("did:"))))
         || (segments.len() > 1 && first == "users")
         || (is(&["reddit.com"]) && matches!(first, "user" | "u"))
         || (is(&["linkedin.com", "se.linkedin.com"]) && first == "in")
@@ -190,6 +190,7 @@ mod tests {
     fn ref_01_a_person_is_no_source_unless_the_voice_is_our_own() {
         for address in [
             "https://bsky.app/profile/eva.example",
+            "https://vy.example.se/profile/did:plc:eva",
             "https://mastodon.example/@eva",
             "https://mastodon.example/@eva.rss",
             "https://mastodon.example/users/eva.rss",
@@ -251,6 +252,9 @@ mod tests {
         assert!(faults(stream).contains(":1: `address` is missing, expected an address as wss://"));
         assert!(faults(&format!("{stream}address='https://x.example'\n")).contains(":5: `address` is"));
         assert!(faults(&format!("{stream}address='ws://x.example'\n")).contains("use wss://"));
+        let heard = format!("{stream}address='wss://x.example'\n");
+        assert_eq!(faults(&format!("{heard}web='https://vy.example.se'\n")), "");
+        assert!(faults(&format!("{heard}web='vy.example.se'\n")).contains(":6: `web` is `vy.example.se`, expected"));
         let account = format!("{stream}reads='account'\naccount='ale-blusky'\n");
         let known = "[[account]]\nkey='ale-bluesky'\nchannel='bluesky'\nhandle='ale.se'\n";
         assert!(faults(&format!("{known}{account}")).contains("did you mean `ale-bluesky`?"));

@@ -1168,6 +1168,9 @@ async fn a_changed_post_keeps_what_it_said_and_one_that_is_gone_keeps_its_row() 
         let known = version_store::kept(&mut tx, "rss", "1").await.unwrap().unwrap();
         assert_eq!((known.version, known.case_id, known.own), (1, Some(case), false));
         assert!(version_store::kept(&mut tx, "rss", "2").await.unwrap().is_none());
+        let held = version_store::held(&mut tx, "rss", "1").await.unwrap().unwrap();
+        assert_eq!((held.local_id, held.body.as_str()), (None, "brunt vatten i Nol"));
+        assert!(version_store::held(&mut tx, "rss", "2").await.unwrap().is_none());
         let named = ["1", "2"].map(|native_id| version_store::Named { channel: "rss", native_id });
         let found = version_store::known(&mut tx, &named).await.unwrap();
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [("rss".to_owned(), "1".to_owned())]);

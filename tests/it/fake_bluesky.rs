@@ -298,7 +298,10 @@ fn told(inner: &mut Inner, method: &str, query: &[(String, String)], fault: Opti
             Json(json!({ "notifications": items, "cursor": cursor })).into_response()
         }
         "app.bsky.feed.getAuthorFeed" if only(&["actor", "limit", "cursor", "filter"]) && get("actor") == Some(DID) => {
-            let (items, cursor) = page(&inner.own);
+            let (mut items, cursor) = page(&inner.own);
+            if matches!(fault, Some(Fault::Reversed)) {
+                items.reverse();
+            }
             Json(json!({ "feed": items, "cursor": cursor })).into_response()
         }
         "app.bsky.feed.getPostThread" if only(&["uri", "depth", "parentHeight"]) => {
@@ -323,6 +326,9 @@ pub struct Event {
     pub rkey: String,
     pub record: Option<Value>,
     pub time_us: i64,
+    /// The number that it is told with, when that is another than its place in the list.
+    #[serde(default)]
+    pub seq: Option<u64>,
 }
 
 #[derive(Default)]
@@ -415,6 +421,7 @@ impl FakeJetstream {
             rkey: rkey.into(),
             record: Some(record),
             time_us: at.0 * 1_000,
+            seq: None,
         });
     }
 
@@ -426,6 +433,7 @@ impl FakeJetstream {
             rkey: rkey.into(),
             record: Some(record),
             time_us: at.0 * 1_000,
+            seq: None,
         });
     }
 
@@ -437,7 +445,15 @@ impl FakeJetstream {
             rkey: rkey.into(),
             record: None,
             time_us: at.0 * 1_000,
+            seq: None,
         });
+    }
+
+    /// Somebody's post is told out of order, with a number that lies behind what has been told.
+    pub fn says_late(&self, seq: u64, rkey: &str, record: Value, at: Time) {
+        let (operation, time_us) = ("create".to_owned(), at.0 * 1_000);
+        let (did, rkey) = ("did:plc:eva".to_owned(), rkey.to_owned());
+        self.add(Event { did, operation, rkey, record: Some(record), time_us, seq: Some(seq) });
     }
 
     pub fn forget_before(&self, seq: u64) {
@@ -519,6 +535,9 @@ impl FakeJetstream {
         if begins[..n].starts_with(b"GET /xrpc/network.bsky.jetstream.getZstdDictionary ") {
             return self.give_dictionary(&mut stream).await;
         }
+        if self.inner().refusals.front().is_some_and(|next| next.status == 200) {
+            return self.give_a_page(&mut stream).await;
+        }
         let mut asked: Option<Asked> = None;
         let check = |request: &Request, mut response: Upgrade| -> Result<Upgrade, ErrorResponse> {
             asked = Some(self.checked(request)?);
@@ -541,7 +560,10 @@ impl FakeJetstream {
             }
             let (message, cut) = {
                 let mut inner = self.inner();
-                let message = inner.events.get(next).map(|event| written(event, next as u64 + 1 + inner.offset, v2));
+                let message = inner.events.get(next).map(|event| {
+                    let number = event.seq.unwrap_or(next as u64 + 1 + inner.offset);
+                    written(event, number, v2)
+                });
                 let cut = message.is_some() && inner.cut_after == Some(0);
                 if message.is_some() {
                     inner.cut_after = if cut { None } else { inner.cut_after.map(|left| left - 1) };
@@ -626,6 +648,25 @@ impl FakeJetstream {
                 }
             }
         }
+    }
+
+    /// Gives a web page to one who asks for a stream, as what stands before a server does.
+    async fn give_a_page(&self, stream: &mut TcpStream) {
+        let mut question = [0; 4_096];
+        let read = stream.read(&mut question).await.unwrap_or(0);
+        let asked = String::from_utf8_lossy(&question[..read]).split(' ').nth(1).unwrap_or_default().to_owned();
+        let page = {
+            let mut inner = self.inner();
+            inner.asked.push(asked);
+            inner.refusals.pop_front().map(|next| next.body).unwrap_or_default()
+        };
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            page.len()
+        );
+        let _ = stream.write_all(head.as_bytes()).await;
+        let _ = stream.write_all(page.as_bytes()).await;
+        let _ = stream.shutdown().await;
     }
 
     /// Gives the dictionary to one who asks over HTTP.

@@ -17,6 +17,7 @@ use axum::{Json, Router};
 use futures::{SinkExt, StreamExt};
 use lyhord::clock::Time;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response as Upgrade};
@@ -24,6 +25,8 @@ use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, 
 pub const TOKEN: &str = "a-token-of-no-account";
 /// Among the events: the connection ends here.
 const CUT: &str = "cut";
+/// Among the events: and here in the middle of one.
+const HALF: &str = "half";
 /// The number of our own account there.
 pub const US: &str = "42";
 
@@ -185,6 +188,21 @@ impl FakeMastodon {
         let _ = self.events.send(CUT.to_owned());
     }
 
+    /// Those who listen are cut in the middle of an event.
+    pub fn stream_is_cut_in_mid_message(&self) {
+        let _ = self.events.send(HALF.to_owned());
+    }
+
+    /// Every event of a status once more, as it was told.
+    pub fn tells_again(&self, event: &str, id: &str) {
+        let payload = match self.inner().statuses.iter().find(|status| status["id"] == id) {
+            Some(status) if event != "delete" => status.to_string(),
+            _ => id.to_owned(),
+        };
+        let told = json!({ "stream": ["hashtag"], "event": event, "payload": payload });
+        let _ = self.events.send(told.to_string());
+    }
+
     /// How many listen to the stream now.
     pub fn listeners(&self) -> usize {
         self.events.receiver_count()
@@ -253,6 +271,12 @@ impl FakeMastodon {
                         tokio::select! {
                             event = events.recv() => match event {
                                 Ok(event) if event == CUT => return,
+                                Ok(event) if event == HALF => {
+                                    // The head of a frame that promises more than comes.
+                                    let _ = socket.get_mut().write_all(&[0x81, 100, b'{', b'"']).await;
+                                    let _ = socket.get_mut().shutdown().await;
+                                    return;
+                                }
                                 Ok(event) => if socket.send(Message::text(event)).await.is_err() { return },
                                 Err(_) => return,
                             },

@@ -58,6 +58,14 @@ async fn a_body_that_drips_is_left_in_time_by_every_channel() {
     is_told_in_swedish(slow.poll(&Cursor::default(), stage.now()).await);
     assert!(slow.poll(&Cursor::default(), stage.now()).await.is_ok());
     stage.ends_whole().await;
+
+    let (stage, fake, _folder) = mastodon::open(Engine::Sqlite, mastodon::ACCOUNT, at(0, 8, 0)).await;
+    let app = &stage.running.app;
+    fake.goes_wrong("/api/v1/notifications", &[fake_mastodon::Fault::Drip]);
+    let slow = MastodonSource::new(hasty(), app.setting("konto").unwrap(), &app.config.accounts, &[]).unwrap();
+    is_told_in_swedish(slow.poll(&Cursor::default(), stage.now()).await);
+    assert!(slow.poll(&Cursor::default(), stage.now()).await.is_ok());
+    stage.ends_whole().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

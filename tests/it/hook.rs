@@ -353,7 +353,8 @@ async fn a_body_that_drips_is_waited_for_no_longer_than_we_bear_and_one_that_end
     assert!(endless.starts_with("HTTP/1.1 413") && endless.contains("too_large"), "{endless:.200}");
     let told = hooked.raw(hooked.address, head("content-length: 99999999999").as_bytes(), false).await;
     assert!(told.starts_with("HTTP/1.1 413"), "told before it comes: {told:.200}");
-    hooked.raw(hooked.address, format!("{}{half}", head(&whole)).as_bytes(), true).await;
+    let cut_off = hooked.raw(hooked.address, format!("{}{half}", head(&whole)).as_bytes(), true).await;
+    assert!(cut_off.starts_with("HTTP/1.1 400") && cut_off.contains("cut_off"), "{cut_off}");
     assert_eq!(hooked.stage.number("select count(*) from deliveries").await, 0);
     hooked.ends_whole().await;
 }
@@ -461,7 +462,7 @@ async fn a_hook_without_its_secret_takes_nothing_and_says_so_and_one_that_rests_
     let hooked = Hooked::open(Engine::Sqlite, closed).await;
     for (key, expected) in [("utan", "no_secret"), ("vilar", "paused")] {
         let response = hooked.client.post(hooked.url().replace("e-tjanst", key)).send().await.unwrap();
-        assert!(response.headers().contains_key("retry-after"));
+        assert_eq!(response.headers()["retry-after"], "3600", "nobody is asked to try in vain each second");
         assert_eq!(code(&said(response).await), (503, expected));
     }
     accept_deliveries::look(&hooked.stage.running.app, hooked.stage.now()).await.unwrap();
@@ -480,9 +481,14 @@ async fn a_hook_without_its_secret_takes_nothing_and_says_so_and_one_that_rests_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_is_turned_away_and_so_is_more_than_can_be_seen_to() {
     let hooked = Hooked::open(Engine::Sqlite, "").await;
-    let each = (0..150).map(|_| async { hooked.client.post(hooked.url()).send().await.unwrap().status().as_u16() });
-    let statuses = futures::future::join_all(each).await;
-    assert!(statuses.contains(&429) && statuses.contains(&401), "{statuses:?}");
+    let each = (0..150).map(|_| async {
+        let response = hooked.client.post(hooked.url()).send().await.unwrap();
+        let wait = response.headers().get("retry-after").map(|wait| wait.to_str().unwrap().to_owned());
+        (response.status().as_u16(), wait)
+    });
+    let told = futures::future::join_all(each).await;
+    assert!(told.contains(&(429, Some("5".to_owned()))) && told.contains(&(401, None)), "{told:?}");
+    assert!(told.iter().all(|(status, wait)| (*status == 429) == wait.is_some()), "{told:?}");
 
     let id = hooked.stage.source("e-tjanst").await.id;
     let mut tx = hooked.stage.running.app.db.write().await.unwrap();
@@ -494,6 +500,12 @@ async fn a_flood_is_turned_away_and_so_is_more_than_can_be_seen_to() {
     let routes = accept_deliveries::routes(&hooked.stage.running.app, Duration::from_mins(1)).unwrap();
     let fresh = Hooked { address: serve(routes).await, ..hooked };
     assert_eq!(code(&fresh.hands_in("more", "{\"items\":[]}").await), (503, "too_many_waiting"));
+    let mut again = fresh.client.post(fresh.url()).header("content-type", "application/json");
+    for (name, value) in signed(SECRET, "more", "{\"items\":[]}", fresh.stage.now()) {
+        again = again.header(name, value);
+    }
+    let full = again.body("{\"items\":[]}").send().await.unwrap();
+    assert_eq!((full.status().as_u16(), full.headers()["retry-after"].to_str().unwrap()), (503, "60"));
     fresh.stage.until(at(0, 8, 2)).await;
     assert_eq!(fresh.stage.number("select count(*) from deliveries where taken_at is null").await, 0);
     assert_eq!(fresh.hands_in("more", "{\"items\":[]}").await.0, 202);

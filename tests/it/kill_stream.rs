@@ -89,6 +89,7 @@ async fn add(control: u16, n: usize) {
         rkey: format!("p{n}"),
         record: Some(record),
         time_us: Clock::System.now().0 * 1_000,
+        seq: None,
     };
     let url = format!("http://127.0.0.1:{control}/control/add");
     let body = serde_json::to_string(&event).unwrap();

@@ -23,13 +23,13 @@ use crate::harness::{ENGINES, Engine, at};
 
 const ASKS: &str = "Brunt vatten ur kranen i Nol sedan i morse, vem på Ale kommun kan svara?";
 
-struct PostBox {
-    stage: Stage,
+pub struct PostBox {
+    pub stage: Stage,
     _folder: tempfile::TempDir,
 }
 
 impl PostBox {
-    async fn open(engine: Engine, port: u16, more: &str) -> Self {
+    pub async fn open(engine: Engine, port: u16, more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("secret");
         std::fs::write(&secret, format!("{PASSWORD}\n")).unwrap();
@@ -42,11 +42,11 @@ impl PostBox {
     }
 
     /// Five minutes later.
-    async fn reads(&self) {
+    pub async fn reads(&self) {
         self.stage.until(self.stage.now().plus(Duration::from_mins(6))).await;
     }
 
-    async fn texts(&self) -> Vec<String> {
+    pub async fn texts(&self) -> Vec<String> {
         let mut tx = self.stage.running.app.db.read().await.unwrap();
         lyhord::on!(tx, c => sqlx::query_scalar("select body from mentions order by id").fetch_all(c).await).unwrap()
     }

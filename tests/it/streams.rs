@@ -32,7 +32,7 @@ fn soon_silent(seconds: u64) -> Limits {
 }
 
 /// A stream that has been heard at eight o'clock and has said one thing about us.
-async fn begun(limits: Limits) -> (Heard, FakeJetstream) {
+pub async fn begun(limits: Limits) -> (Heard, FakeJetstream) {
     let jetstream = FakeJetstream::default();
     let hosts = [format!("ws://{}", jetstream.serve().await)];
     let heard = LIMITS.scope(limits, Box::pin(Heard::open(Engine::Sqlite, &hosts, at(0, 8, 0)))).await;
@@ -42,12 +42,12 @@ async fn begun(limits: Limits) -> (Heard, FakeJetstream) {
     (heard, jetstream)
 }
 
-fn says(jetstream: &FakeJetstream, n: i8) {
+pub fn says(jetstream: &FakeJetstream, n: i8) {
     jetstream.says(EVA, &n.to_string(), record(&lamp(n), at(0, 8, 0)), at(0, 8, 0));
 }
 
 /// Waits until the source's row is as it should be.
-async fn until(heard: &Heard, what: &str, holds: impl Fn(&SourceRow) -> bool) -> SourceRow {
+pub async fn until(heard: &Heard, what: &str, holds: impl Fn(&SourceRow) -> bool) -> SourceRow {
     let begun = Instant::now();
     loop {
         let row = heard.health().await;
@@ -208,7 +208,7 @@ async fn a_compressed_stream_is_read_its_dictionary_changes_and_what_cannot_be_r
 }
 
 /// A server whose stream is asked for, and that has been read once.
-async fn server(limits: Limits) -> (Stage, FakeMastodon, tempfile::TempDir) {
+pub async fn server(limits: Limits) -> (Stage, FakeMastodon, tempfile::TempDir) {
     let streamed = mastodon::TAGS.replace("tags =", "account = 'vi'\nstream = true\ntags =");
     let opening = Box::pin(mastodon::open(Engine::Sqlite, &streamed, at(0, 8, 0)));
     let (stage, fake, folder) = LIMITS.scope(limits, opening).await;
@@ -217,14 +217,14 @@ async fn server(limits: Limits) -> (Stage, FakeMastodon, tempfile::TempDir) {
     (stage, fake, folder)
 }
 
-fn listens(stage: &Stage) -> tokio::task::JoinHandle<()> {
+pub fn listens(stage: &Stage) -> tokio::task::JoinHandle<()> {
     let app = std::sync::Arc::clone(&stage.running.app);
     tokio::spawn(async move {
         let _ = hear_server::run(app, "taggar".to_owned()).await;
     })
 }
 
-async fn ends(listener: tokio::task::JoinHandle<()>) {
+pub async fn ends(listener: tokio::task::JoinHandle<()>) {
     listener.abort();
     let _ = listener.await;
 }
@@ -235,7 +235,7 @@ async fn away(stage: &Stage) -> Option<String> {
     channel_store::streams_away(&mut tx).await.unwrap().pop().map(|away| away.why)
 }
 
-async fn waits(what: &str, holds: impl AsyncFn() -> bool) {
+pub async fn waits(what: &str, holds: impl AsyncFn() -> bool) {
     let begun = Instant::now();
     while !holds().await {
         assert!(begun.elapsed() < PATIENCE, "{what}");
@@ -251,6 +251,9 @@ async fn a_server_s_stream_that_is_away_is_told_on_the_source_s_row_until_it_is_
     assert!(!page(&stage, ADMIN, "/kallor").await.contains(says_so));
     for (trouble, why) in [
         (Trouble::Refuses(401), "servern släpper inte in oss (svar 401)"),
+        (Trouble::Refuses(403), "servern släpper inte in oss (svar 403)"),
+        (Trouble::Refuses(503), "fel hos servern (503)"),
+        (Trouble::Refuses(429), "servern vill att vi väntar"),
         (Trouble::RefusesLater, "strömmen nekas, svar 401"),
         (Trouble::Mute, "det tog för lång tid"),
         (Trouble::Says("<html>"), "inga händelser"),
