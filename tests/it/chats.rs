@@ -1396,28 +1396,6 @@ async fn one_whom_no_voice_reaches_is_shown_and_is_told_what_still_stands_when_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_any_chat_the_pages_say_that_reminders_stand_in_the_inbox_only() {
-    for engine in ENGINES {
-        let telegram = "[chat.telegram]\ntoken_env = \"LYHORD_TEST_NO_SUCH_TOKEN\"\nmode = \"poll\"\n";
-        let stage = Stage::open(engine, |_, _| telegram.to_owned()).await;
-        stage.case().await;
-        stage.pass(5).await;
-        let (_, page) = stage.get("/inkorg", &stage.signed_in(SIXTEN).await.0).await;
-        assert!(
-            page.contains("Ingen väg till Sixten Prov: ingen chatt eller e-post som fungerar är vald")
-                && !page.contains("Påmint"),
-            "{page}"
-        );
-        let (_, page) = stage.get("/chattar", &stage.signed_in(ADMIN).await.0).await;
-        assert!(page.contains("Ingen chatt är påslagen: påminnelserna står i inkorgen."), "{page}");
-        assert!(page.contains("Påminnelser om 1 ärende står bara i inkorgen."), "{page}");
-        let why = "Telegram är av: miljövariabeln LYHORD_TEST_NO_SUCH_TOKEN är inte satt eller tom.";
-        assert!(page.contains(why), "{page}");
-        stage.running.stop().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_ladder_climbs_past_one_whom_no_voice_reaches() {
     let (telegram, stage) = with_telegram(Engine::Sqlite).await;
     stage.bind("rut-exempelgren", "telegram", "1003").await;
