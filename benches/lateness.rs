@@ -1,6 +1,7 @@
 //! How late is a reminder? From the moment at which it is due to the moment at which the chat's API has it, with few and
 //! with many waiting cases: the p99 with 100,000 is at most twice that with 100. `cargo bench --bench lateness`, or with
-//! `-- 20 5000` for fewer reminders and fewer cases.
+//! `-- 20 5000` for fewer reminders and fewer cases. The lanes take turns and their waits are put together: with any number
+//! of cases one reminder in eighty meets a pause of some 50 ms, and a hundred hold one of those or none.
 
 #[path = "../tests/it/fake_feed.rs"]
 mod fake_feed;
@@ -32,6 +33,7 @@ const TOKEN: &str = "123456:TEST-token-of-no-bot";
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two reminders, so that each is on its own.
 const REST: Duration = Duration::from_millis(300);
+const ROUNDS: usize = 3;
 /// Lateness with many cases over lateness with few.
 const GATE: f64 = 2.0;
 
@@ -39,16 +41,28 @@ const GATE: f64 = 2.0;
 async fn main() {
     let mut given = std::env::args().skip(1).filter_map(|word| word.parse::<i64>().ok());
     let (told, many) = (given.next().unwrap_or(100), given.next().unwrap_or(100_000));
-    let few = run(100, told).await;
-    let much = run(many, told).await;
-    let ratio = much / few;
-    println!("{told} reminders: p99 {few:.0} ms with 100 waiting cases, {much:.0} ms with {many}");
+    let (mut few, mut much) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        few.extend(run(100, told).await);
+        much.extend(run(many, told).await);
+    }
+    for (cases, waits) in [(100, &mut few), (many, &mut much)] {
+        waits.sort_unstable();
+        let at = |hundredths| quantile(waits, hundredths);
+        println!("{cases} waiting cases, {} reminders: p50 {:.0} ms, p99 {:.0} ms", waits.len(), at(50), at(99));
+    }
+    let ratio = quantile(&much, 99) / quantile(&few, 99);
     let what = format!("lateness of a reminder, p99: {many} waiting cases / 100");
     figure("Q3", &what, GATE, Some(1.1), ratio, "times", Better::Less);
     assert!(ratio <= GATE, "a sweep touches more than what can have changed");
 }
 
-async fn run(waiting: i64, reminders: i64) -> f64 {
+/// In milliseconds.
+fn quantile(sorted: &[Duration], hundredths: usize) -> f64 {
+    sorted[(sorted.len() * hundredths / 100).min(sorted.len() - 1)].as_secs_f64() * 1_000.0
+}
+
+async fn run(waiting: i64, reminders: i64) -> Vec<Duration> {
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
     std::fs::write(&token, TOKEN).unwrap();
@@ -87,13 +101,12 @@ async fn run(waiting: i64, reminders: i64) -> f64 {
         waits.push(one(&app, &telegram, CaseId(first.0 + n)).await);
         tokio::time::sleep(REST).await;
     }
-    waits.sort_unstable();
     // The next run must have the machine to itself.
     timetable.abort();
     stop.send(true).unwrap();
     workers.await.unwrap().unwrap();
     app.db.close().await;
-    waits[(waits.len() * 99 / 100).min(waits.len() - 1)].as_secs_f64() * 1_000.0
+    waits
 }
 
 /// Cases that wait, each with an owner and a promise, and nothing to be said before tomorrow.

@@ -5,12 +5,15 @@
 //! holds up speaking. Four habits of apalis 1.0 are cured here: one task a fetch (a prefetch buffer stops the
 //! heartbeat, and every job runs twice), our own pace of polling (the library's loses wake-ups), back-off by moving
 //! `run_at` (its own retry-after never runs again or runs hot), and a fresh worker name a start (a reused one
-//! strands the jobs of the dead process).
+//! strands the jobs of the dead process). A fifth shows when it stops: its own drain no longer drives what it was writing
+//! down, which may hold the database's lock, so that the work in hand waits for it and it for the work. Here the work
+//! runs on tasks of its own, the library is dropped at once, and [`run`] waits for the work and writes the rest down.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -26,6 +29,8 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use ulid::Ulid;
 
 use crate::clock::Time;
@@ -45,6 +50,8 @@ const HEARTBEAT: Duration = Duration::from_secs(5);
 const MISSED: usize = 4;
 /// How long a stopping process waits for the work in its hands.
 const DRAIN: Duration = Duration::from_secs(25);
+/// How many pieces of work that have ended are remembered, until their rows are certain to say so.
+const REMEMBERED: usize = 64;
 
 /// Which worker does a piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -134,13 +141,20 @@ pub(crate) fn machine_seconds() -> i64 {
     crate::clock::Clock::System.now().0.div_euclid(1_000)
 }
 
-/// Works on all lanes until `stop` resolves; then finishes what is in hand and returns.
+/// Works on all lanes until `stop` resolves; then takes on nothing more, finishes what is in hand, and holds nothing.
 ///
 /// # Errors
 /// When the monitor cannot be started or ends by itself.
 pub async fn run(db: Db, worker: Worker, stop: impl Future<Output = ()> + Send + 'static) -> anyhow::Result<()> {
-    let mut monitor = Monitor::new().should_restart(|_, _| true).shutdown_timeout(DRAIN);
-    let hands = Hands { db: db.clone(), worker };
+    let hands = Hands {
+        db: db.clone(),
+        worker,
+        busy: TaskTracker::new(),
+        enough: CancellationToken::new(),
+        names: Arc::default(),
+        ended: Arc::default(),
+    };
+    let mut monitor = Monitor::new().should_restart(|_, _| true);
     for lane in Lane::ALL {
         let hands = hands.clone();
         let bell = db.signals().bell(lane.name());
@@ -152,7 +166,7 @@ pub async fn run(db: Db, worker: Worker, stop: impl Future<Output = ()> + Send +
                     .heartbeat_interval(HEARTBEAT)
                     .missed_heartbeats(MISSED);
                 let storage = SqliteStorage::<Work>::new(&pool).with_config(config);
-                WorkerBuilder::new(unique_name(lane).as_str())
+                WorkerBuilder::new(hands.new_name(lane).as_str())
                     .backend(storage.poll_with_strategy(Pace::new(Arc::clone(&bell))))
                     .data(hands.clone())
                     .concurrency(lane.concurrency())
@@ -165,7 +179,7 @@ pub async fn run(db: Db, worker: Worker, stop: impl Future<Output = ()> + Send +
                     .heartbeat_interval(HEARTBEAT)
                     .missed_heartbeats(MISSED);
                 let storage = PostgresStorage::<Work>::new(&pool).with_config(config);
-                WorkerBuilder::new(unique_name(lane).as_str())
+                WorkerBuilder::new(hands.new_name(lane).as_str())
                     .backend(storage.poll_with_strategy(Pace::new(Arc::clone(&bell))))
                     .data(hands.clone())
                     .concurrency(lane.concurrency())
@@ -173,31 +187,137 @@ pub async fn run(db: Db, worker: Worker, stop: impl Future<Output = ()> + Send +
             }),
         };
     }
-    monitor
-        .run_with_signal(async move {
-            stop.await;
-            Ok(())
-        })
-        .await?;
+    let workers = monitor.context();
+    let asked = async {
+        stop.await;
+        for worker in workers.workers() {
+            if let Err(fault) = worker.stop() {
+                tracing::debug!("a worker had not begun: {fault}");
+            }
+        }
+    };
+    tokio::select! {
+        ended = monitor.run() => {
+            ended?;
+            anyhow::bail!("the queue has ended by itself");
+        }
+        () = asked => {}
+    }
+    hands.finish_in_time().await;
+    if let Err(fault) = hands.let_go().await {
+        tracing::info!("work in the queue was not let go; it is taken again when this process counts as dead: {fault}");
+    }
     Ok(())
 }
 
-fn unique_name(lane: Lane) -> String {
-    format!("{}@{}", lane.name(), Ulid::generate())
-}
-
+/// What this process has in its hands.
 #[derive(Clone)]
 struct Hands {
     db: Db,
     worker: Worker,
+    /// The work that is being done, each piece on a task of its own.
+    busy: TaskTracker,
+    /// Ends what a stopping process can no longer wait for.
+    enough: CancellationToken,
+    /// What this process's workers are called in the rows that they hold.
+    names: Arc<Mutex<Vec<String>>>,
+    /// What has ended last, and as what its row is to stand.
+    ended: Arc<Mutex<VecDeque<(String, &'static str)>>>,
 }
 
-/// One piece of work: never panics outward, backs off by the row's `run_at`, rings on for the next piece.
+impl Hands {
+    fn new_name(&self, lane: Lane) -> String {
+        let name = format!("{}@{}", lane.name(), Ulid::generate());
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
+        name
+    }
+
+    fn remember(&self, id: &TaskId, status: &'static str) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.truncate(REMEMBERED - 1);
+        ended.push_front((id.to_string(), status));
+    }
+
+    /// Waits for what is in hand, but no longer than [`DRAIN`], and says meanwhile that this process lives: another
+    /// would do its work a second time.
+    async fn finish_in_time(&self) {
+        let lives = async {
+            loop {
+                if let Err(fault) = self.say_alive().await {
+                    tracing::debug!("the stopping workers could not say that they live: {fault}");
+                }
+                tokio::time::sleep(HEARTBEAT).await;
+            }
+        };
+        self.busy.close();
+        tokio::select! {
+            biased;
+            () = self.busy.wait() => return,
+            () = tokio::time::sleep(DRAIN) => {}
+            () = lives => {}
+        }
+        tracing::info!(left = self.busy.len(), "what is in hand takes too long; the next start does it");
+        self.enough.cancel();
+    }
+
+    async fn say_alive(&self) -> sqlx::Result<()> {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut tx = self.db.write().await?;
+        let sql = match tx.engine() {
+            Engine::Sqlite => "update Workers set last_seen = $1 where id = $2",
+            Engine::Postgres => "update apalis.workers set last_seen = to_timestamp($1) where id = $2",
+        };
+        for name in names {
+            on!(tx, c => sqlx::query(sql).bind(machine_seconds()).bind(name).execute(c).await.map(|_| ()))?;
+        }
+        tx.commit().await
+    }
+
+    /// Writes down what has ended, and gives back what has not: the next start takes it at once.
+    async fn let_go(&self) -> sqlx::Result<()> {
+        let names = self.names.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut tx = self.db.write().await?;
+        let (end, give_back) = match tx.engine() {
+            Engine::Sqlite => (
+                "update Jobs set status = $1, attempts = attempts + 1, done_at = $2
+                 where id = $3 and status in ('Queued', 'Running')",
+                "update Jobs set status = 'Pending', lock_by = null, lock_at = null
+                 where lock_by = $1 and status in ('Queued', 'Running')",
+            ),
+            Engine::Postgres => (
+                "update apalis.jobs set status = $1, attempts = attempts + 1, done_at = to_timestamp($2)
+                 where id = $3 and status in ('Queued', 'Running')",
+                "update apalis.jobs set status = 'Pending', lock_by = null, lock_at = null
+                 where lock_by = $1 and status in ('Queued', 'Running')",
+            ),
+        };
+        for (id, status) in ended {
+            on!(tx, c => sqlx::query(end).bind(status).bind(machine_seconds()).bind(id).execute(c).await.map(|_| ()))?;
+        }
+        for name in names {
+            on!(tx, c => sqlx::query(give_back).bind(name).execute(c).await.map(|_| ()))?;
+        }
+        tx.commit().await
+    }
+}
+
+/// One piece of work, on a task of its own: what stops the library does not stop the work.
 async fn execute(work: Work, attempt: Attempt, id: TaskId, hands: Data<Hands>) -> Result<(), BoxDynError> {
+    let hands = (*hands).clone();
+    let enough = hands.enough.clone();
+    let work = carry_out(work, attempt.current(), id, hands.clone());
+    let done = hands.busy.spawn(enough.run_until_cancelled_owned(work)).await?;
+    done.unwrap_or_else(|| Err("stopped before it was done".into()))
+}
+
+/// Never panics outward, backs off by the row's `run_at`, rings on for the next piece.
+async fn carry_out(work: Work, attempt: usize, id: TaskId, hands: Hands) -> Result<(), BoxDynError> {
     let lane = work.lane.name();
     hands.db.signals().ring(lane);
-    if attempt.current() > usize::try_from(MAX_ATTEMPTS).unwrap_or(usize::MAX) {
+    if attempt > usize::try_from(MAX_ATTEMPTS).unwrap_or(usize::MAX) {
         tracing::error!(job = %work.job, id = work.id, "job given up after {MAX_ATTEMPTS} tries; the sweep finds its fact again");
+        hands.remember(&id, "Killed");
         return Err(AbortError::new(Never("too many attempts".to_owned())).into());
     }
     let outcome = AssertUnwindSafe((hands.worker)(work.clone()))
@@ -205,12 +325,16 @@ async fn execute(work: Work, attempt: Attempt, id: TaskId, hands: Data<Hands>) -
         .await
         .unwrap_or_else(|_| Err(anyhow::anyhow!("panicked")));
     hands.db.signals().ring(lane);
-    let Err(fault) = outcome else { return Ok(()) };
+    let Err(fault) = outcome else {
+        hands.remember(&id, "Done");
+        return Ok(());
+    };
     if fault.downcast_ref::<Never>().is_some() {
         tracing::error!(job = %work.job, id = work.id, "job ended for good: {fault:#}");
+        hands.remember(&id, "Killed");
         return Err(AbortError::new(Never(format!("{fault:#}"))).into());
     }
-    let exponent = u32::try_from(attempt.current()).unwrap_or(16).min(16);
+    let exponent = u32::try_from(attempt).unwrap_or(16).min(16);
     let wait = 2_i64.pow(exponent).min(LONGEST_BACK_OFF_S);
     tracing::warn!(job = %work.job, id = work.id, "job is tried again in {wait} s: {fault:#}");
     if let Err(fault) = postpone(&hands.db, &id.to_string(), machine_seconds() + wait).await {
