@@ -50,6 +50,7 @@ pub mod tell_of_voices;
 pub mod turn;
 pub mod warn_keepers;
 pub mod watch_over;
+pub mod watch_rushes;
 pub mod write_messages;
 
 /// The bell that says: something may be due sooner than you think.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::Time;
-use crate::jobs::{Job, release_cases};
+use crate::jobs::{Job, release_cases, watch_rushes};
 use crate::source::rhythm::{HISTORY_HOURS, hour_of};
 use crate::source::{channel_store, hand_store};
 use crate::{chat, queue, web};
@@ -25,6 +25,7 @@ pub const KEEP_DELIVERIES: Duration = Duration::from_hours(7 * 24);
 /// What the database says.
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     release_cases::of_those_who_left(app, now).await?;
+    watch_rushes::run(app, now).await?;
     let mut tx = app.db.write().await?;
     for job in [Job::TakeDeliveries, Job::KeepTips, Job::ClassifyMentions, Job::OpenCases, Job::AssignCases] {
         job.enqueue(&mut tx, now).await?;

@@ -1,4 +1,4 @@
-//! Tells people about the voices themselves: a person whose voice has fallen, and those who keep the system.
+//! Tells people what is about no case: a person whose voice has fallen, those who keep the system, those with a role.
 
 use crate::app::App;
 use crate::assignment::Role;
@@ -24,9 +24,9 @@ async fn tell(
     now: Time,
 ) -> anyhow::Result<()> {
     let Some(way) = ways.to(app, staff, now) else { return Ok(()) };
-    let body = serde_json::to_string(&notice.message(&app.links, now))?;
-    let to = (staff, way.channel.slug(), way.address.as_str());
     let at = when_at_work(app, staff, now);
+    let body = serde_json::to_string(&notice.message(&app.links, at))?;
+    let to = (staff, way.channel.slug(), way.address.as_str());
     outbox_store::put_notice_at(tx, to, &body, Some(&format!("{once}:{staff}")), now, at).await?;
     Ok(())
 }
@@ -42,8 +42,23 @@ pub(super) async fn tell_admins_at_work(
     once: &str,
     now: Time,
 ) -> anyhow::Result<()> {
+    tell_role_at_work(app, tx, Role::Admin, notice, once, now).await
+}
+
+/// Tells everybody who has a role, each when she next works.
+///
+/// # Errors
+/// What the database says.
+pub(super) async fn tell_role_at_work(
+    app: &App,
+    tx: &mut Tx,
+    role: Role,
+    notice: &Notice,
+    once: &str,
+    now: Time,
+) -> anyhow::Result<()> {
     let (ways, organisation) = (Ways::load(tx).await?, &app.config.organisation);
-    for staff in organisation.staff.iter().filter(|staff| organisation.has_role(&staff.key, Role::Admin, now)) {
+    for staff in organisation.staff.iter().filter(|staff| organisation.has_role(&staff.key, role, now)) {
         tell(app, tx, &ways, &staff.key, notice, once, now).await?;
     }
     Ok(())

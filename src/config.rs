@@ -10,6 +10,7 @@ use std::sync::Arc;
 use url::Url;
 
 use crate::assignment::Organisation;
+use crate::audit::rush::Bounds;
 use crate::calendar::Calendars;
 use crate::case::ResponseTimes;
 use crate::chat::{self, settings::ChatSettings};
@@ -71,6 +72,8 @@ pub struct Config {
     pub response_times: ResponseTimes,
     /// Who is told when; and the ladders that running rounds began with.
     pub ladders: Ladders,
+    /// From where on many posts about one topic are a rush.
+    pub rush: Bounds,
     /// When those who lead have their weekly summary; none when it is switched off.
     pub weekly: Option<Rhythm>,
     /// The watch rules.
@@ -192,6 +195,7 @@ fn parse(
             .section("response_times")
             .map(|section| ResponseTimes::read(&section))
             .unwrap_or_default(),
+        rush: service.section("rush").map(|section| Bounds::read(&section)).unwrap_or_default(),
         weekly: reminders.as_ref().and_then(weekly),
         ladders: Ladders::new(reminders.as_ref().map(Ladder::read).unwrap_or_default(), []),
         words: words::read(words),

@@ -4,5 +4,7 @@
 pub mod kpi;
 pub mod listening;
 pub mod metrics;
+pub mod rush;
+pub mod rush_store;
 pub mod similar;
 pub mod store;

@@ -1,4 +1,5 @@
-//! What Lyhörd says about the voices themselves: fixed sentences, so that they may be said anywhere.
+//! What Lyhörd says that is about no case, most of it about the voices themselves: fixed sentences, so that they may be
+//! said anywhere.
 
 use super::bind::Code;
 use super::message::Message;
@@ -32,6 +33,11 @@ pub enum Notice {
     AccountRefused,
     /// What lets us in to one of the municipality's own accounts ends soon; for those who keep the system.
     AccountEnding,
+    /// Many people write about one topic; for those who follow what is said.
+    Rush {
+        /// When the hours began that were looked at.
+        since: Time,
+    },
 }
 
 impl Notice {
@@ -46,6 +52,7 @@ impl Notice {
             }
             Self::Unreached => "En kollega nås inte av Lyhörd",
             Self::AccountRefused | Self::AccountEnding => "Ett konto i Lyhörd behöver tillsyn",
+            Self::Rush { .. } => "Ovanligt många skriver om samma ämne",
         }
     }
 
@@ -88,6 +95,12 @@ impl Notice {
                 "Inloggningen till ett av kommunens konton går snart ut. Förnya den i tid. Läs vilket under Källor i Lyhörd."
             }
             .to_owned(),
+            // It may be read the next morning, when the rush is over.
+            Self::Rush { since } => format!(
+                "Ovanligt många har skrivit om ett och samma ämne sedan {}. Läs vilket, hur många och om det pågår överst i \
+                 Inkorgen i Lyhörd.",
+                swedish::time_of(*since, now)
+            ),
             Self::Silent(channel) => format!(
                 "{} har inte svarat på en halvtimme. Påminnelserna väntar och skickas när tjänsten svarar. Läs mer \
                  under Chattar i Lyhörd.",
@@ -121,6 +134,7 @@ mod tests {
             Notice::Silent(Channel::Teams),
             Notice::AccountRefused,
             Notice::AccountEnding,
+            Notice::Rush { since: Time(0) },
         ];
         for notice in all {
             let message = notice.message(&links, Time(0));

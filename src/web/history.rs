@@ -35,6 +35,8 @@ fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, 
     let text = |key: &str| body.get(key).and_then(Value::as_str);
     let name = |key: &str| text(key).map_or("någon", |staff| organisation.name_of_staff(staff));
     let time = |key: &str| body.get(key).and_then(Value::as_i64).map(|at| words::moment(Time(at), now));
+    let topic =
+        || text("topic").map_or("ett ämne", |slug| organisation.topic(slug).map_or(slug, |topic| topic.name.as_str()));
     let till = |key: &str| time(key).map(|at| format!(" till {at}")).unwrap_or_default();
     match kind {
         "case.opened" => "Hämtat och lagt som ärende".to_owned(),
@@ -63,6 +65,8 @@ fn sentence(actor: &str, kind: &str, body: &Value, organisation: &Organisation, 
         "source.warned" => {
             format!("{} meddelas att källan {} behöver tillsyn", name("to"), text("source").unwrap_or("okänd"))
         }
+        "rush.began" => format!("Ovanligt många skriver om {}", topic()),
+        "rush.ended" => format!("Det är inte längre ovanligt många som skriver om {}", topic()),
         "account.checked" => {
             let ok = body.get("ok").and_then(Value::as_bool).unwrap_or(false);
             format!(

@@ -13,7 +13,7 @@ use super::frame::{Frame, Notice, said};
 use super::mask::mask;
 use super::sent::Query;
 use super::visitor::Visitor;
-use super::{Site, page, store, words};
+use super::{Site, page, rushes, store, words};
 use crate::assignment::{Lane, Organisation};
 use crate::case::list_store::Filter;
 use crate::case::store::CaseRow;
@@ -72,6 +72,7 @@ struct Inbox {
     heading: &'static str,
     summary: String,
     path: &'static str,
+    rushes: Vec<rushes::Line>,
     filters: bool,
     search: String,
     units: Vec<Choice>,
@@ -121,6 +122,8 @@ pub(super) async fn show(
         (waiting, late)
     };
     let read = store::last_read(&mut tx).await?;
+    let rushes =
+        if person.sees_all_units() { rushes::lines(&mut tx, &organisation, visitor.now).await? } else { Vec::new() };
     let notice = if personal { Some(no_persons()) } else { said(asked.sagt.as_deref()) };
     let units = units(person, &organisation, unit, visitor.now);
     page(&Inbox {
@@ -128,6 +131,7 @@ pub(super) async fn show(
         heading: "Inkorg",
         summary: summary(waiting, late, read, visitor.now),
         path: "/inkorg",
+        rushes,
         filters: true,
         units,
         topics: organisation.topics.iter().map(|t| choice(&t.slug, &t.name, topic)).collect(),
@@ -163,6 +167,7 @@ pub(super) async fn mine(
         heading: "Mina ärenden",
         summary: format!("{} väntar på dig", words::counted(mine, "ärende", "ärenden")),
         path: "/mina",
+        rushes: Vec::new(),
         filters: false,
         search: String::new(),
         units: Vec::new(),

@@ -45,6 +45,7 @@ pub mod password;
 mod plot;
 mod press;
 mod profile;
+mod rushes;
 pub mod secret;
 mod sent;
 pub mod sign_in;

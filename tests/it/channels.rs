@@ -28,16 +28,29 @@ pub struct Stage {
 impl Stage {
     /// `sources` is what `config/sources.toml` says.
     pub async fn open(engine: Engine, sources: &str, now: Time) -> Self {
+        Self::with(engine, sources, true, now).await
+    }
+
+    /// The same where nobody has set up a chat.
+    pub async fn without_chat(engine: Engine, sources: &str, now: Time) -> Self {
+        Self::with(engine, sources, false, now).await
+    }
+
+    async fn with(engine: Engine, sources: &str, chat: bool, now: Time) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let token = folder.path().join("token");
         std::fs::write(&token, TOKEN).unwrap();
         let telegram = FakeTelegram::new(TOKEN);
         let bot = crate::fake_feed::serve(fake_telegram::app(telegram.clone())).await;
-        let service = format!(
-            "[municipality]\nname = \"Ale kommun\"\ncontact = \"test@example.se\"\nbase_url = \"https://lyhord.example.se/\"\n\
-             [chat.telegram]\ntoken_file = \"{}\"\nmode = \"off\"\napi_base = \"http://{bot}\"\n",
-            token.display()
-        );
+        let mut service = "[municipality]\nname = \"Ale kommun\"\ncontact = \"test@example.se\"\n\
+             base_url = \"https://lyhord.example.se/\"\n"
+            .to_owned();
+        if chat {
+            let (file, bot) = (token.display().to_string(), bot.to_string());
+            let chat =
+                ["[chat.telegram]\ntoken_file = \"", &file, "\"\nmode = \"off\"\napi_base = \"http://", &bot, "\"\n"];
+            service.push_str(&chat.concat());
+        }
         let database = database(engine);
         let running = Running::start(config(&service, sources, &database.address), now).await;
         Self { running, telegram, database, _folder: folder }

@@ -1259,7 +1259,7 @@ async fn an_answer_in_the_channel_finds_its_case_and_only_moves_the_first_respon
 #[test]
 fn every_store_function_is_called_on_both_databases() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let tests: String = ["contract.rs", "contract_desk.rs", "contract_hand.rs", "tips.rs"]
+    let tests: String = ["contract.rs", "contract_desk.rs", "contract_hand.rs", "contract_rush.rs", "tips.rs"]
         .iter()
         .flat_map(|name| std::fs::read_to_string(root.join("tests/it").join(name)).unwrap().into_bytes())
         .map(char::from)

@@ -86,6 +86,33 @@ fn no_word_of_a_post_and_no_name_is_ever_in_a_log_though_everything_is_logged() 
     }
 }
 
+/// A source whose host answers nothing.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a program for the test below, which reads what it writes"]
+async fn talk_of_a_source() {
+    begin(LogForm::Text, "info");
+    for engine in ENGINES {
+        let sources = "[[source]]\nkey = 'bladet'\nname = 'Bladet'\nkind = 'feed'\n\
+             address = 'http://127.0.0.1:9/feed.xml'\nlocal = true\n";
+        let stage = Stage::open(engine, sources, at(0, 8, 0)).await;
+        stage.until(at(0, 8, 0)).await;
+        assert_ne!(stage.source("bladet").await.health, "ok");
+        stage.ends_whole().await;
+    }
+    eprintln!("all has been said");
+}
+
+#[test]
+fn a_source_s_health_and_why_it_turned_stand_in_the_log_on_both_databases() {
+    let log = everything_said_by("logs::talk_of_a_source");
+    let turns: Vec<&str> = log.lines().filter(|line| line.contains("source health changed")).collect();
+    assert_eq!(turns.len(), ENGINES.len(), "{turns:?}");
+    for turn in turns {
+        let said = ["WARN", "source=", "bladet", "Källan svarar inte"];
+        assert!(said.iter().all(|word| turn.contains(word)), "{turn}");
+    }
+}
+
 /// Runs an ignored test as a program of its own with everything logged, and tells what it said.
 pub fn everything_said_by(program: &str) -> String {
     let started = Instant::now();
