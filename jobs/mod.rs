@@ -48,6 +48,7 @@ pub mod take_deliveries;
 pub mod tell_follow_ups;
 pub mod tell_of_voices;
 pub mod turn;
+pub mod turn_health;
 pub mod warn_keepers;
 pub mod watch_over;
 pub mod write_messages;
