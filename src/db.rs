@@ -257,7 +257,7 @@ impl Db {
             }
         }
         let db = Self::connect(address, connections).await?;
-        let (found, known) = (db.migrated().await, newest_known(db.engine()));
+        let (found, known) = (db.migrated().await?, newest_known(db.engine()));
         refuse_newer(found, known)?;
         if found < known { Err(DbError::Older { found, known }) } else { Ok(db) }
     }
@@ -280,18 +280,26 @@ impl Db {
         Ok(Self { pools, signals: Signals::default() })
     }
 
-    /// The newest migration that the database has; 0 when it has none.
-    async fn migrated(&self) -> i64 {
-        let asked = "select coalesce(max(version), 0) from _sqlx_migrations";
-        let found = match &self.pools {
-            Pools::Sqlite { write, .. } => sqlx::query_scalar(asked).fetch_one(write).await,
-            Pools::Postgres(pool) => sqlx::query_scalar(asked).fetch_one(pool).await,
-        };
-        found.unwrap_or(0)
+    /// The newest migration that the database has; 0 when it has never had one. A database that does not answer has told
+    /// nothing, which is a fault and no number.
+    async fn migrated(&self) -> sqlx::Result<i64> {
+        let newest = "select coalesce(max(version), 0) from _sqlx_migrations";
+        match &self.pools {
+            Pools::Sqlite { write, .. } => {
+                let any = "select exists (select 1 from sqlite_master where type = 'table' and name = '_sqlx_migrations')";
+                let any: bool = sqlx::query_scalar(any).fetch_one(write).await?;
+                if any { sqlx::query_scalar(newest).fetch_one(write).await } else { Ok(0) }
+            }
+            Pools::Postgres(pool) => {
+                let any = "select to_regclass('_sqlx_migrations') is not null";
+                let any: bool = sqlx::query_scalar(any).fetch_one(pool).await?;
+                if any { sqlx::query_scalar(newest).fetch_one(pool).await } else { Ok(0) }
+            }
+        }
     }
 
     async fn migrate(&self) -> Result<(), DbError> {
-        refuse_newer(self.migrated().await, newest_known(self.engine()))?;
+        refuse_newer(self.migrated().await?, newest_known(self.engine()))?;
         match &self.pools {
             Pools::Sqlite { write, .. } => {
                 SQLITE_MIGRATIONS.run(write).await?;
