@@ -89,7 +89,7 @@ impl<'a> Act<'a> {
     pub(super) async fn change(&self, tx: &mut Tx, change: &Change<'_>) -> Result<(), Refused> {
         if crate::case::store::change(tx, self.row.id, self.row.revision, change, self.now).await? {
             if change.owner.is_some() || change.closed_at.is_some() {
-                crate::assignment::desk_store::overtake_offer(tx, self.row.id, self.who, self.now).await?;
+                crate::assignment::offer_store::overtake_offer(tx, self.row.id, self.who, self.now).await?;
             }
             return Ok(());
         }
@@ -128,7 +128,7 @@ pub(super) fn standing(row: &CaseRow) -> Standing {
 /// [`Refused`]: nothing has changed.
 pub async fn take(tx: &mut Tx, who: &str, case: CaseId, seen: Option<i64>, now: Time) -> Result<Done, Refused> {
     let mut act = Act::begin(tx, who, case, seen, now).await?;
-    let offered = crate::assignment::desk_store::open_offer(tx, case).await?;
+    let offered = crate::assignment::offer_store::open_offer(tx, case).await?;
     let asked = offered.is_some_and(|offer| offer.to_staff.as_deref() == Some(who) && now < offer.ends_at);
     if act.state == CaseState::Accepted && !asked {
         return Err(Refused::Overtaken(standing(&act.row)));

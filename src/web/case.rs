@@ -194,7 +194,7 @@ pub(super) async fn seen(tx: &mut Tx, site: &Site, visitor: &Visitor, id: CaseId
         return Ok(case);
     }
     // Whoever is asked to take it over must be able to read what it is.
-    let offer = crate::assignment::desk_store::open_offer(tx, id).await?;
+    let offer = crate::assignment::offer_store::open_offer(tx, id).await?;
     let asked = offer.is_some_and(|offer| is_for(&offer, &visitor.person.key, &organisation, visitor.now));
     if asked && !case.restricted { Ok(case) } else { Err(Fault::Forbidden) }
 }
