@@ -23,10 +23,11 @@ use crate::db::Tx;
 use crate::hex::hex;
 use crate::id::DeliveryId;
 use crate::jobs::watch_over::{self, Planned};
-use crate::jobs::{Job, WEB_BELL, keep_posts, poll_source};
-use crate::journal;
+use crate::jobs::{Job, keep_posts, turn_health};
+use crate::journal::{self, Fact};
 use crate::source::channel_store::Heard;
 use crate::source::hand_store::{self, NewDelivery};
+use crate::source::health::Verdict;
 use crate::source::hook::{self, BODY_MAX, Envelope, Hook, Refusal};
 use crate::source::hook_body::{self, Handed};
 use crate::source::store::SourceRow;
@@ -250,15 +251,18 @@ pub async fn look(app: &App, now: Time) -> anyhow::Result<()> {
     for setting in app.config.sources.iter().filter(|setting| !setting.paused) {
         let Some(hook) = setting.kind.hook() else { continue };
         let mut tx = app.db.write().await?;
-        let Some(row) = source::store::by_key(&mut tx, &setting.key).await? else { continue };
-        let (health, why) = judge(app, &mut tx, &row, hook, now).await?;
-        settle(&mut tx, &row, health, &why, Look { forged: row.failures, new: false, now }).await?;
+        let Some(mut row) = source::store::by_key(&mut tx, &setting.key).await? else { continue };
+        let verdict = judge(app, &mut tx, &row, hook, now).await?;
+        let look = Look { forged: row.failures, new: false, now };
+        if let Some(fact) = settle(&mut tx, &mut row, verdict, look).await? {
+            journal::append(&mut tx, &[fact]).await?;
+        }
         tx.commit().await?;
     }
     Ok(())
 }
 
-async fn judge(app: &App, tx: &mut Tx, row: &SourceRow, hook: &Hook, now: Time) -> sqlx::Result<(Health, String)> {
+async fn judge(app: &App, tx: &mut Tx, row: &SourceRow, hook: &Hook, now: Time) -> sqlx::Result<Verdict> {
     if let Some(found) = shut(hook, row.failures) {
         return Ok(found);
     }
@@ -268,19 +272,22 @@ async fn judge(app: &App, tx: &mut Tx, row: &SourceRow, hook: &Hook, now: Time) 
     if changed {
         Job::WarnKeepers.enqueue(tx, now).await?;
     }
-    Ok(quiet.map_or((Health::Ok, String::new()), |found| (Health::Degraded, watch_over::quiet_text(found))))
+    Ok(match quiet {
+        Some(found) => Verdict { health: Health::Degraded, why: watch_over::quiet_text(found) },
+        None => Verdict { health: Health::Ok, why: String::new() },
+    })
 }
 
 /// Why nothing comes in, whatever is handed in.
-fn shut(hook: &Hook, forged: i64) -> Option<(Health, String)> {
+fn shut(hook: &Hook, forged: i64) -> Option<Verdict> {
     if hook.secrets.is_empty() {
         let why = "Hemligheten är inte satt, så inget tas emot. Den som lämnar får veta det och försöker igen. Sätt \
                    hemligheten där secret_env eller secret_file säger och starta om.";
-        return Some((Health::Dead, why.to_owned()));
+        return Some(Verdict { health: Health::Dead, why: why.to_owned() });
     }
     let why = "Det som lämnas är signerat med en annan hemlighet än vår, så inget tas emot. Vi fortsätter att lyssna. \
                Kontrollera att den som lämnar har samma hemlighet, eller att ingen annan försöker.";
-    (forged >= FORGED_MAX).then(|| (Health::Blind, why.to_owned()))
+    (forged >= FORGED_MAX).then(|| Verdict { health: Health::Blind, why: why.to_owned() })
 }
 
 /// What is written down of a hook besides its health.
@@ -294,26 +301,28 @@ pub(super) struct Look {
     pub now: Time,
 }
 
-/// Writes down how a hook is, with a fact and a word to the keepers when that has changed.
-pub(super) async fn settle(tx: &mut Tx, row: &SourceRow, health: Health, why: &str, look: Look) -> anyhow::Result<()> {
-    let (previous, now) = (Health::from_slug(&row.health), look.now);
+/// Writes down how a hook is, in its row and in the database; the fact when that has turned is for the caller to write.
+pub(super) async fn settle(
+    tx: &mut Tx,
+    row: &mut SourceRow,
+    verdict: Verdict,
+    look: Look,
+) -> sqlx::Result<Option<Fact>> {
+    let fact = turn_health::turned(tx, row, &verdict, look.now).await?;
+    row.health_since = turn_health::since(row, verdict.health, look.now);
+    (row.health, row.health_why) = (verdict.health.slug().to_owned(), verdict.why);
     let heard = Heard {
         cursor: None,
         failures: look.forged,
-        health: health.slug(),
-        health_since: if health == previous { row.health_since } else { now },
-        health_why: why,
-        at: now,
-        ok: health < Health::Blind,
+        health: &row.health,
+        health_since: row.health_since,
+        health_why: &row.health_why,
+        at: look.now,
+        ok: verdict.health < Health::Blind,
         new: look.new,
     };
     hand_store::settle_hook(tx, row.id, &heard).await?;
-    if health != previous {
-        journal::append(tx, &[poll_source::turned(&row.key, previous, health, why, now)]).await?;
-        Job::WarnKeepers.enqueue(tx, now).await?;
-        tx.ring_on_commit(WEB_BELL);
-    }
-    Ok(())
+    Ok(fact)
 }
 
 #[cfg(test)]
@@ -325,9 +334,9 @@ mod tests {
     #[test]
     fn a_hook_without_a_secret_is_dead_and_one_whose_sender_signs_otherwise_is_blind() {
         let hook = |secrets| Hook { secrets, takes: Takes::Heard };
-        assert_eq!(shut(&hook(vec![]), 0).map(|found| found.0), Some(Health::Dead));
+        assert_eq!(shut(&hook(vec![]), 0).map(|found| found.health), Some(Health::Dead));
         let open = hook(vec![Secret::new("en hemlighet som är lång nog")]);
         assert_eq!(shut(&open, FORGED_MAX - 1), None, "a stranger's guess is no news");
-        assert_eq!(shut(&open, FORGED_MAX).map(|found| found.0), Some(Health::Blind));
+        assert_eq!(shut(&open, FORGED_MAX).map(|found| found.health), Some(Health::Blind));
     }
 }

@@ -17,7 +17,7 @@ use crate::id::{CaseId, MentionId};
 use crate::jobs::{BATCH, Job, WEB_BELL};
 use crate::journal::{self, Fact};
 use crate::mention::{self, store::Judged, version_store};
-use crate::response::acts::{self, Native};
+use crate::response::channel_acts::{self, Native};
 use crate::response::promise_acts;
 
 /// How many answers that we have given already a batch of new cases takes in; more are a thread gone wrong.
@@ -96,7 +96,7 @@ async fn answered_before(tx: &mut Tx, new: &[CaseId], facts: &mut Vec<Fact>, now
             url: answer.url.as_deref(),
             answered_at: answer.authored_at,
         };
-        acts::answer_in_channel(tx, answer.case_id, native, facts, now).await?;
+        channel_acts::answer_in_channel(tx, answer.case_id, native, facts, now).await?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::app::App;
 use crate::chat::notice::Notice;
 use crate::chat::outbox_store::Health;
 use crate::chat::store::MessageRow;
-use crate::chat::{self, Channel, Message, SendError, outbox_store};
+use crate::chat::{self, Channel, Message, SendError, outbox_store, undelivered_store};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::jobs::keep_hours::Hours;
@@ -42,6 +42,9 @@ const EDIT: &str = "edit";
 /// What the database says; a message that was claimed is then sent again when its lease ends.
 pub async fn run(app: &App) -> anyhow::Result<()> {
     let now = app.clock.now();
+    if !is_wanted(app, now).await? {
+        return Ok(());
+    }
     let mut tx = app.db.write().await?;
     let changed = Hours::let_go(app, &mut tx, now).await?;
     let messages = chat::store::claim(&mut tx, now, now.plus(app.clock.told(LEASE)), AT_A_TIME).await?;
@@ -77,6 +80,14 @@ pub async fn run(app: &App) -> anyhow::Result<()> {
     journal::append(&mut tx, &after.facts).await?;
     tx.commit().await?;
     Ok(())
+}
+
+/// True when a message is due, or one waits for its reader's hours, which may have come before their time. It is asked
+/// where nobody has to wait for it: most times nothing is due.
+async fn is_wanted(app: &App, now: Time) -> sqlx::Result<bool> {
+    let mut tx = app.db.read().await?;
+    let due = chat::store::next_due(&mut tx).await?.is_some_and(|at| at <= now);
+    Ok(due || !undelivered_store::held(&mut tx, 1).await?.is_empty())
 }
 
 /// What is to be done when all outcomes have been noted.

@@ -10,10 +10,9 @@ use url::Url;
 
 use crate::app::App;
 use crate::http::{DialError, Frame, Socket};
-use crate::jobs::poll_source::turned;
 use crate::jobs::stream_notes::{Notes, Written};
 use crate::jobs::turn::{self, ASK_AGAIN};
-use crate::jobs::{Job, WEB_BELL};
+use crate::jobs::turn_health;
 use crate::journal;
 use crate::source::channel_store::{self, Heard};
 use crate::source::jetstream::{self, Place, Refusal};
@@ -147,7 +146,7 @@ impl Listener<'_> {
             cursor: None,
             failures: i64::from(failures),
             health: verdict.health.slug(),
-            health_since: if verdict.health == previous { row.health_since } else { now },
+            health_since: turn_health::since(&row, verdict.health, now),
             health_why: &verdict.why,
             at: now,
             ok: false,
@@ -156,10 +155,8 @@ impl Listener<'_> {
         if !channel_store::settle_stream(&mut tx, row.id, self.lease, &app.holder, &heard).await? {
             return Ok(());
         }
-        if verdict.health != previous {
-            journal::append(&mut tx, &[turned(&row.key, previous, verdict.health, &verdict.why, now)]).await?;
-            Job::WarnKeepers.enqueue(&mut tx, now).await?;
-            tx.ring_on_commit(WEB_BELL);
+        if let Some(fact) = turn_health::turned(&mut tx, &row, &verdict, now).await? {
+            journal::append(&mut tx, &[fact]).await?;
         }
         tx.commit().await?;
         tracing::info!(source = %row.key, failures, "stream broke: {fault}");

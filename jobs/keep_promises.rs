@@ -2,7 +2,7 @@
 //! and ends offers that nobody has answered.
 
 use crate::app::App;
-use crate::assignment::desk_store;
+use crate::assignment::offer_store;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::jobs::{BATCH, Job, TIMETABLE_BELL, WEB_BELL};
@@ -55,10 +55,10 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
 }
 
 async fn end_offers(tx: &mut Tx, now: Time, facts: &mut Vec<Fact>) -> sqlx::Result<bool> {
-    let offers = desk_store::unanswered_offers(tx, now, BATCH).await?;
+    let offers = offer_store::unanswered_offers(tx, now, BATCH).await?;
     for offer in &offers {
         let because = "Ingen svarade i tid. Ärendet är kvar hos dig.";
-        desk_store::settle_offer(tx, offer.id, "lyhord", "expired", because, true, now).await?;
+        offer_store::settle_offer(tx, offer.id, "lyhord", "expired", because, true, now).await?;
         let body = serde_json::json!({ "from": offer.from_staff, "to": offer.to_staff, "unit": offer.to_unit });
         facts.push(Fact::of_case(now, "case.offer_expired", offer.case_id, body));
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::FutureExt;
 
 use crate::app::App;
-use crate::assignment::desk_store;
+use crate::assignment::{self, absence_feed_store, desk_store, offer_store};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::SourceId;
@@ -48,6 +48,7 @@ pub mod take_deliveries;
 pub mod tell_follow_ups;
 pub mod tell_of_voices;
 pub mod turn;
+pub mod turn_health;
 pub mod warn_keepers;
 pub mod watch_over;
 pub mod watch_rushes;
@@ -305,14 +306,14 @@ pub async fn enqueue_due(app: &App, now: Time) -> anyhow::Result<Time> {
 async fn wanted(tx: &mut Tx) -> sqlx::Result<Vec<(Job, &'static str, Option<Time>)>> {
     Ok(vec![
         (Job::KeepPromises, "promises", case::promise_store::next_promise_look(tx).await?),
-        (Job::KeepPromises, "offers", desk_store::next_offer_end(tx).await?),
-        (Job::ReadAbsences, "absences", desk_store::next_feed(tx).await?),
-        (Job::ReleaseCases, "release", desk_store::next_absence(tx).await?),
+        (Job::KeepPromises, "offers", offer_store::next_offer_end(tx).await?),
+        (Job::ReadAbsences, "absences", absence_feed_store::next_feed(tx).await?),
+        (Job::ReleaseCases, "release", assignment::store::next_absence(tx).await?),
         (Job::AssignCases, "room", desk_store::next_room(tx).await?),
         (Job::SumUpWeeks, "week", desk_store::next_weekly(tx).await?),
         (Job::RemindStaff, "remind", case::batch_store::next_look(tx).await?),
         (Job::RemindStaff, "write", chat::undelivered_store::first_unwritten(tx).await?),
-        (Job::RemindStaff, "tell", desk_store::next_offer_to_tell(tx).await?),
+        (Job::RemindStaff, "tell", offer_store::next_offer_to_tell(tx).await?),
         (Job::RemindStaff, "follow", case::queue_store::next_follow_up(tx).await?),
         (Job::DeliverMessages, "deliver", chat::store::next_due(tx).await?),
     ])

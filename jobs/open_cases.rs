@@ -14,7 +14,7 @@ use crate::jobs::{BATCH, Job, TIMETABLE_BELL, WEB_BELL};
 use crate::journal::{self, Fact};
 use crate::mention::store::{Judged, Mention};
 use crate::mention::{self, Hearing, version_store};
-use crate::response::acts::{self, Native};
+use crate::response::channel_acts::{self, Native};
 use crate::response::promise_acts;
 use crate::source::{channel_store, tip, tip_store};
 
@@ -197,7 +197,7 @@ async fn note_answer(tx: &mut Tx, found: &Mention, now: Time, facts: &mut Vec<Fa
             url: found.url.as_deref(),
             answered_at: found.authored_at,
         };
-        acts::answer_in_channel(tx, case, native, facts, now).await?;
+        channel_acts::answer_in_channel(tx, case, native, facts, now).await?;
     }
     Ok(())
 }

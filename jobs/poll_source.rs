@@ -9,7 +9,7 @@ use crate::db::Tx;
 use crate::id::SourceId;
 use crate::jobs::keep_posts::{self, From};
 use crate::jobs::watch_over::{self, Planned};
-use crate::jobs::{Job, TIMETABLE_BELL, WEB_BELL, deliver_messages};
+use crate::jobs::{Job, TIMETABLE_BELL, WEB_BELL, deliver_messages, turn_health};
 use crate::journal::{self, Fact};
 use crate::source::health::Verdict;
 use crate::source::store::{Reading, SourceRow};
@@ -96,16 +96,16 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
         }
     }
     let planned = Planned { source: row.id, at: row.next_poll_at, interval, failures: row.failures };
-    let Verdict { health, why } = watched_over(&mut tx, row, planned, &outcome, verdict, now).await?;
+    let verdict = watched_over(&mut tx, row, planned, &outcome, verdict, now).await?;
     let reading = Reading {
         id: row.id,
         holder: &app.holder,
         cursor: cursor.as_deref(),
         next_poll_at,
         failures,
-        health: health.slug(),
-        health_since: if health == previous { row.health_since } else { now },
-        health_why: &why,
+        health: verdict.health.slug(),
+        health_since: turn_health::since(row, verdict.health, now),
+        health_why: &verdict.why,
         ok_at: outcome.is_ok().then_some(now),
         item_at: (new > 0).then_some(now),
         moved_to: outcome.as_ref().ok().and_then(|poll| poll.moved_to.as_deref()),
@@ -115,10 +115,9 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
         tracing::warn!(source = %row.key, "another process read this source meanwhile; our reading is dropped");
         return Ok(());
     }
-    if health != previous {
-        facts.push(turned(&row.key, previous, health, &why, now));
-    }
-    if health != previous || health >= Health::Blind {
+    facts.extend(turn_health::turned(&mut tx, row, &verdict, now).await?);
+    if verdict.health == previous && verdict.health >= Health::Blind {
+        // Who keeps the system may not have been told of it yet.
         Job::WarnKeepers.enqueue(&mut tx, now).await?;
     }
     if let Err(fault) = &outcome {
@@ -129,14 +128,6 @@ async fn write_down(app: &App, row: &SourceRow, outcome: Result<Poll, PollError>
     journal::append(&mut tx, &facts).await?;
     tx.commit().await?;
     Ok(())
-}
-
-/// The fact that a source is in another state of health, however it is heard; the log says it and why.
-#[must_use]
-pub fn turned(key: &str, from: Health, to: Health, why: &str, now: Time) -> Fact {
-    tracing::warn!(source = %key, from = from.slug(), to = to.slug(), "source health changed: {why}");
-    let body = serde_json::json!({ "source": key, "from": from.slug(), "to": to.slug() });
-    Fact { at: now, actor: "lyhord".to_owned(), kind: "source.health", case: None, mention: None, body }
 }
 
 /// Writes the log of supervision and listens for silence; a well source that is too quiet is called disturbed.

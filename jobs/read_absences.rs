@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::app::{App, wake};
-use crate::assignment::desk_store::{self, FeedRow};
-use crate::assignment::{Organisation, ical};
+use crate::assignment::absence_feed_store::{self, FeedRow};
+use crate::assignment::{self, Organisation, ical};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::jobs::{Job, TIMETABLE_BELL, WEB_BELL};
@@ -40,7 +40,7 @@ enum Outcome {
 /// What the database says.
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut tx = app.db.write().await?;
-    let feeds = desk_store::claim_feeds(&mut tx, now, now.plus(LEASE), AT_A_TIME).await?;
+    let feeds = absence_feed_store::claim_feeds(&mut tx, now, now.plus(LEASE), AT_A_TIME).await?;
     tx.commit().await?;
     let full = feeds.len() == usize::try_from(AT_A_TIME).unwrap_or(usize::MAX);
     for feed in feeds {
@@ -119,7 +119,7 @@ async fn write(
     } else {
         tracing::warn!(staff = %feed.staff, failures = feed.failures, "an absence feed gave nothing: {}", feed.why);
     }
-    desk_store::feed_read(tx, &feed).await?;
+    absence_feed_store::feed_read(tx, &feed).await?;
     if changed > 0 {
         wake::around(tx, organisation, &feed.staff, now).await?;
         let body = serde_json::json!({ "staff": feed.staff, "changed": changed });
@@ -132,24 +132,24 @@ async fn write(
 
 /// Makes the absences that the feed has told what it tells now. Returns how many changed.
 async fn compare(tx: &mut Tx, staff: &str, reading: &ical::Reading, now: Time) -> sqlx::Result<usize> {
-    let known = desk_store::told_by_feed(tx, staff, now).await?;
+    let known = assignment::store::told_by_feed(tx, staff, now).await?;
     let mut changed = 0;
     let told: Vec<_> = reading.spells.iter().filter(|spell| spell.until > now).collect();
     for (id, from, until) in &known {
         match told.iter().find(|spell| spell.from == *from) {
             Some(spell) if spell.until == *until => {}
             Some(spell) => {
-                desk_store::last_until(tx, *id, spell.until).await?;
+                assignment::store::last_until(tx, *id, spell.until).await?;
                 changed += 1;
             }
             None => {
-                crate::assignment::store::end_absence(tx, *id, staff, now).await?;
+                assignment::store::end_absence(tx, *id, staff, now).await?;
                 changed += 1;
             }
         }
     }
     for spell in told.iter().filter(|spell| !known.iter().any(|(_, from, _)| *from == spell.from)) {
-        desk_store::put_told(tx, staff, spell.from, spell.until).await?;
+        assignment::store::put_told(tx, staff, spell.from, spell.until).await?;
         changed += 1;
     }
     Ok(changed)

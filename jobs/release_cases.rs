@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::office::Office;
 use crate::assignment::absence::away;
-use crate::assignment::{Lane, desk_store};
+use crate::assignment::{self, Lane, offer_store};
 use crate::case::queue_store::{self, Given};
 use crate::case::{self, store::CaseRow};
 use crate::classification::Urgency;
@@ -24,12 +24,12 @@ const PAGES_MAX: usize = 40;
 /// What the database says; nothing is then given to others.
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let mut tx = app.db.write().await?;
-    let beginning = desk_store::beginning(&mut tx, now, ABSENCES_AT_A_TIME).await?;
+    let beginning = assignment::store::beginning(&mut tx, now, ABSENCES_AT_A_TIME).await?;
     if beginning.is_empty() {
         return Ok(());
     }
     for (id, _) in &beginning {
-        desk_store::begun(&mut tx, *id, now).await?;
+        assignment::store::begun(&mut tx, *id, now).await?;
     }
     if beginning.len() == usize::try_from(ABSENCES_AT_A_TIME).unwrap_or(usize::MAX) {
         Job::ReleaseCases.enqueue(&mut tx, now).await?;
@@ -132,7 +132,7 @@ async fn give_to_another(
     let because = format!("{}. {}", leaving.why, choice.because);
     let given = Given { row, owner: &choice.staff, because: &because, queued };
     if queue_store::give(tx, &given, now).await? {
-        desk_store::overtake_offer(tx, row.id, "lyhord", now).await?;
+        offer_store::overtake_offer(tx, row.id, "lyhord", now).await?;
         if !queued {
             office.count(&choice.staff, now);
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::app::App;
 use crate::assignment::chain::Rung;
 use crate::assignment::store::AbsenceRow;
-use crate::assignment::{self, Lane, desk_store};
+use crate::assignment::{self, Lane, offer_store};
 use crate::calendar::{Calendar, stockholm};
 use crate::case::batch_store::LookedAt;
 use crate::case::store::CaseRow;
@@ -260,7 +260,7 @@ const MEMBERS_TOLD: usize = 20;
 /// Tells whom a case is offered, and the owner when it came to nothing; at work, never in quiet hours. Returns whether
 /// any offer was looked at.
 async fn tell_offers(app: &App, tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
-    let offers = desk_store::offers_to_tell(tx, now, OFFERS_AT_A_LOOK).await?;
+    let offers = offer_store::offers_to_tell(tx, now, OFFERS_AT_A_LOOK).await?;
     let ladder = app.config.ladders.current();
     let known = if offers.is_empty() { Known::default() } else { Known::load(tx, &[], now).await? };
     for offer in &offers {
@@ -296,7 +296,7 @@ async fn tell_offers(app: &App, tx: &mut Tx, now: Time) -> sqlx::Result<bool> {
             }
         }
         reminder::store::put(tx, &told, now).await?;
-        desk_store::tell_offer_at(tx, offer.id, later).await?;
+        offer_store::tell_offer_at(tx, offer.id, later).await?;
     }
     Ok(!offers.is_empty())
 }

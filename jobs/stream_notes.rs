@@ -10,16 +10,14 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::jobs::keep_posts::{self, From};
-use crate::jobs::poll_source::turned;
 use crate::jobs::stream_gone::Lately;
 use crate::jobs::stream_marks::Listened;
 use crate::jobs::watch_over::{self, Planned};
-use crate::jobs::{Job, WEB_BELL, turn};
+use crate::jobs::{Job, WEB_BELL, turn, turn_health};
 use crate::journal;
 use crate::mention::stream::{Gathered, listen};
 use crate::source::bluesky::{self, CHANNEL, Found};
 use crate::source::channel_store::{self, Heard};
-use crate::source::health::Verdict;
 use crate::source::jetstream::{self, Event, Message, Operation, Place};
 use crate::source::rhythm::hour_of;
 use crate::source::store::SourceRow;
@@ -282,14 +280,10 @@ impl<'a> Notes<'a> {
             let quiet = quieter(&mut tx, row, self.batch.messages, now).await?;
             let outcome = Ok(Poll { remark: remark(app).or(quiet), ..Poll::default() });
             let previous = Health::from_slug(&row.health);
-            let Verdict { health, why } = source::health::judge(previous, &outcome, 0, row.last_ok_at, now);
-            if health != previous {
-                facts.push(turned(&row.key, previous, health, &why, now));
-                Job::WarnKeepers.enqueue(&mut tx, now).await?;
-                (row.health, row.health_since) = (health.slug().to_owned(), now);
-                tx.ring_on_commit(WEB_BELL);
-            }
-            (row.health_why, row.failures) = (why, 0);
+            let verdict = source::health::judge(previous, &outcome, 0, row.last_ok_at, now);
+            facts.extend(turn_health::turned(&mut tx, row, &verdict, now).await?);
+            row.health_since = turn_health::since(row, verdict.health, now);
+            (row.health, row.health_why, row.failures) = (verdict.health.slug().to_owned(), verdict.why, 0);
         }
         let cursor = serde_json::to_string(&self.place)?;
         let settled = Heard {

@@ -14,6 +14,7 @@ use crate::jobs::{Job, WEB_BELL};
 use crate::journal::{self, Fact};
 use crate::mention::version_store;
 use crate::source::hand_store::{self, Delivery};
+use crate::source::health::Verdict;
 use crate::source::hook::Takes;
 use crate::source::hook_body::{self, Handed};
 use crate::source::store::SourceRow;
@@ -33,10 +34,10 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     if batch.is_empty() {
         return Ok(());
     }
-    let sources = source::store::all(&mut tx).await?;
+    let mut sources = source::store::all(&mut tx).await?;
     let mut facts = Vec::new();
     for delivery in &batch {
-        let Some(row) = sources.iter().find(|row| row.id == delivery.source_id) else { continue };
+        let Some(row) = sources.iter_mut().find(|row| row.id == delivery.source_id) else { continue };
         let setting = app.setting(&row.key);
         match hook_body::read_kept(&delivery.kept, form_of(row, setting)) {
             Ok(handed) => {
@@ -47,7 +48,8 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
             Err(fault) => {
                 // It was understood when it came: another version of the program wrote it, and one that reads it may come.
                 tracing::error!(source = %row.key, delivery = %delivery.id, "a delivery cannot be taken on and waits: {fault}");
-                settle(&mut tx, row, Health::Degraded, UNREADABLE, Look { forged: 0, new: false, now }).await?;
+                let verdict = Verdict { health: Health::Degraded, why: UNREADABLE.to_owned() };
+                facts.extend(settle(&mut tx, row, verdict, Look { forged: 0, new: false, now }).await?);
             }
         }
     }
@@ -76,7 +78,7 @@ fn form_of<'a>(row: &'a SourceRow, setting: Option<&SourceSetting>) -> hook_body
 async fn take_on(
     app: &App,
     tx: &mut Tx,
-    row: &SourceRow,
+    row: &mut SourceRow,
     (delivery, handed): (&Delivery, Vec<(hook_body::Item, Handed)>),
     now: Time,
 ) -> anyhow::Result<Vec<Fact>> {
@@ -103,8 +105,8 @@ async fn take_on(
         Health::Degraded => Health::Degraded,
         _ => Health::Ok,
     };
-    let why = if health == Health::Ok { "" } else { row.health_why.as_str() };
-    settle(tx, row, health, why, Look { forged: 0, new: kept.new > 0, now }).await?;
+    let why = if health == Health::Ok { String::new() } else { row.health_why.clone() };
+    facts.extend(settle(tx, row, Verdict { health, why }, Look { forged: 0, new: kept.new > 0, now }).await?);
     Ok(facts)
 }
 

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use ulid::Ulid;
 use url::Url;
 
-use crate::assignment::desk_store;
+use crate::assignment::{absence_feed_store, desk_store};
 use crate::calendar::{self, Calendar};
 use crate::case::promise_store::{decided, keep_decided};
 use crate::chat;
@@ -137,7 +137,7 @@ impl App {
         let named: Vec<Named> = self.config.sources.iter().map(named).collect();
         let mut tx = self.db.write().await?;
         source::store::take_over_configuration(&mut tx, &named, self.clock.now()).await?;
-        desk_store::know_feeds(&mut tx, &self.feeds(), self.clock.now()).await?;
+        absence_feed_store::know_feeds(&mut tx, &self.feeds(), self.clock.now()).await?;
         desk_store::know_weeklies(&mut tx, &self.weeklies()).await?;
         if self.db.engine() == Engine::Sqlite {
             // One process works on an embedded database: what another held, it held before it died.

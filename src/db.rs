@@ -4,17 +4,21 @@
 //! is there. Times are `bigint` milliseconds, lists and objects are JSON text, so that the text can be the same.
 //! Where the engines truly differ, a `match` on [`Tx::engine`] shows both texts side by side.
 
+mod batch;
+mod bells;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::str::FromStr;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
-use tokio::sync::Notify;
+
+pub use self::batch::{Holds, listed, rows};
+pub use self::bells::Signals;
 
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
@@ -142,92 +146,6 @@ macro_rules! on {
     };
 }
 
-/// Ids as one parameter of a statement: a JSON list, which [`Engine::each_of_first`] unfolds. A batch is then asked for
-/// in one statement whatever its size.
-#[must_use]
-pub fn listed(ids: impl IntoIterator<Item = i64>) -> String {
-    let ids: Vec<String> = ids.into_iter().map(|id| id.to_string()).collect();
-    format!("[{}]", ids.join(","))
-}
-
-/// What a column of [`Engine::rows_of_first`] holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
-    /// A whole number: an id, a time, a count.
-    Number,
-    /// Text.
-    Text,
-    /// True or false.
-    Truth,
-}
-
-/// Rows as one parameter of a statement: a JSON list of objects, which [`Engine::rows_of_first`] unfolds.
-///
-/// # Errors
-/// When a row cannot be told as JSON, which no row of ours does.
-pub fn rows<T: serde::Serialize>(rows: &[T]) -> sqlx::Result<String> {
-    serde_json::to_string(rows).map_err(|fault| sqlx::Error::Encode(fault.into()))
-}
-
-impl Engine {
-    /// The rows of the list that is bound as `$1`, as a table `v` with these columns: many rows are then written or
-    /// changed in one statement.
-    #[must_use]
-    pub fn rows_of_first(self, columns: &[(&str, Holds)]) -> String {
-        let of = |each: &dyn Fn(&str, Holds) -> String| {
-            columns.iter().map(|(name, holds)| each(name, *holds)).collect::<Vec<_>>().join(", ")
-        };
-        match self {
-            Self::Sqlite => {
-                let columns = of(&|name, _| format!("value ->> '{name}' as {name}"));
-                format!("(select {columns} from json_each($1)) as v")
-            }
-            Self::Postgres => {
-                let columns = of(&|name, holds| {
-                    let kind = match holds {
-                        Holds::Number => "bigint",
-                        Holds::Text => "text",
-                        Holds::Truth => "boolean",
-                    };
-                    format!("{name} {kind}")
-                });
-                format!("json_to_recordset(cast($1 as json)) as v({columns})")
-            }
-        }
-    }
-
-    /// The ids of the list that is bound as `$1`, as a sub-query.
-    #[must_use]
-    pub fn each_of_first(self) -> &'static str {
-        match self {
-            Self::Sqlite => "(select value from json_each($1))",
-            Self::Postgres => "(select cast(value as bigint) from json_array_elements_text(cast($1 as json)))",
-        }
-    }
-}
-
-/// Bells that ring when a transaction that wrote work is committed. A bell is named after what it wakes.
-#[derive(Debug, Clone, Default)]
-pub struct Signals(Arc<Mutex<std::collections::BTreeMap<&'static str, Arc<Notify>>>>);
-
-impl Signals {
-    /// The bell of that name.
-    #[must_use]
-    pub fn bell(&self, name: &'static str) -> Arc<Notify> {
-        let mut bells = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(bells.entry(name).or_default())
-    }
-
-    /// Rings a bell in this process: everyone who waits wakes, and the next one who comes finds it rung.
-    pub fn ring(&self, name: &str) {
-        let bells = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(bell) = bells.get(name) {
-            bell.notify_waiters();
-            bell.notify_one();
-        }
-    }
-}
-
 /// The channel of `PostgreSQL`'s NOTIFY on which processes ring each other's bells.
 const NOTIFY_CHANNEL: &str = "lyhord_bell";
 
@@ -257,7 +175,7 @@ impl Db {
             }
         }
         let db = Self::connect(address, connections).await?;
-        let (found, known) = (db.migrated().await, newest_known(db.engine()));
+        let (found, known) = (db.migrated().await?, newest_known(db.engine()));
         refuse_newer(found, known)?;
         if found < known { Err(DbError::Older { found, known }) } else { Ok(db) }
     }
@@ -280,18 +198,27 @@ impl Db {
         Ok(Self { pools, signals: Signals::default() })
     }
 
-    /// The newest migration that the database has; 0 when it has none.
-    async fn migrated(&self) -> i64 {
-        let asked = "select coalesce(max(version), 0) from _sqlx_migrations";
-        let found = match &self.pools {
-            Pools::Sqlite { write, .. } => sqlx::query_scalar(asked).fetch_one(write).await,
-            Pools::Postgres(pool) => sqlx::query_scalar(asked).fetch_one(pool).await,
-        };
-        found.unwrap_or(0)
+    /// The newest migration that the database has; 0 when it has never had one. A database that does not answer has told
+    /// nothing, which is a fault and no number.
+    async fn migrated(&self) -> sqlx::Result<i64> {
+        let newest = "select coalesce(max(version), 0) from _sqlx_migrations";
+        match &self.pools {
+            Pools::Sqlite { write, .. } => {
+                let any =
+                    "select exists (select 1 from sqlite_master where type = 'table' and name = '_sqlx_migrations')";
+                let any: bool = sqlx::query_scalar(any).fetch_one(write).await?;
+                if any { sqlx::query_scalar(newest).fetch_one(write).await } else { Ok(0) }
+            }
+            Pools::Postgres(pool) => {
+                let any = "select to_regclass('_sqlx_migrations') is not null";
+                let any: bool = sqlx::query_scalar(any).fetch_one(pool).await?;
+                if any { sqlx::query_scalar(newest).fetch_one(pool).await } else { Ok(0) }
+            }
+        }
     }
 
     async fn migrate(&self) -> Result<(), DbError> {
-        refuse_newer(self.migrated().await, newest_known(self.engine()))?;
+        refuse_newer(self.migrated().await?, newest_known(self.engine()))?;
         match &self.pools {
             Pools::Sqlite { write, .. } => {
                 SQLITE_MIGRATIONS.run(write).await?;

@@ -4,153 +4,20 @@
 //! harmless default, so that reading goes on to the next fault. A key that nobody asked for is itself a fault:
 //! it is found when the section is dropped, and compared with the keys that were asked for.
 
+mod node;
+mod problem;
+
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fmt;
 use std::ops::{Range, RangeInclusive};
 use std::rc::Rc;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
-/// One fault in a configuration file.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Problem {
-    /// Path of the file as it was given.
-    pub file: String,
-    /// Line, counted from 1.
-    pub line: usize,
-    /// What is wrong, what was expected, and the nearest name when there is one.
-    pub what: String,
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.what)
-    }
-}
-
-/// The faults found so far, shared by all sections of all files that are read together.
-#[derive(Debug, Clone, Default)]
-pub struct Problems(Rc<RefCell<Vec<Problem>>>);
-
-impl Problems {
-    /// Writes down a fault.
-    pub fn add(&self, problem: Problem) {
-        self.0.borrow_mut().push(problem);
-    }
-
-    /// All faults by file and line.
-    #[must_use]
-    pub fn sorted(&self) -> Vec<Problem> {
-        let mut all = self.0.borrow().clone();
-        all.sort();
-        all.dedup();
-        all
-    }
-
-    /// True while nothing is wrong.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
-    }
-}
-
-#[derive(Debug)]
-struct Source {
-    file: String,
-    text: String,
-    problems: Problems,
-}
-
-impl Source {
-    fn line(&self, offset: usize) -> usize {
-        self.text.as_bytes().iter().take(offset).filter(|byte| **byte == b'\n').count() + 1
-    }
-
-    fn report(&self, offset: usize, what: String) {
-        self.problems.add(Problem { file: self.file.clone(), line: self.line(offset), what });
-    }
-}
-
-/// Where in which file a value stood: what a later check needs to point at it.
-#[derive(Debug, Clone)]
-pub struct Place {
-    source: Rc<Source>,
-    offset: usize,
-}
-
-impl Place {
-    /// Writes down a fault at this place.
-    pub fn report(&self, what: impl Into<String>) {
-        self.source.report(self.offset, what.into());
-    }
-
-    /// Writes down that `found` is not among `known`, with the nearest of them.
-    pub fn report_unknown(&self, what: &str, found: &str, known: &[&str]) {
-        self.report(unknown(what, found, known));
-    }
-}
-
-/// A text with the place where it stood.
-#[derive(Debug, Clone)]
-pub struct Located {
-    /// The text itself.
-    pub text: String,
-    /// Where it stood.
-    pub place: Place,
-}
-
-#[derive(Debug, Clone)]
-enum Node {
-    Text(String),
-    Integer(i64),
-    Float(f64),
-    Flag(bool),
-    Moment(String),
-    List(Vec<(Node, Range<usize>)>),
-    Table(Vec<(String, usize, Node, Range<usize>)>),
-}
-
-impl Node {
-    fn of(value: &DeValue<'_>) -> Self {
-        match value {
-            DeValue::String(text) => Self::Text(text.to_string()),
-            DeValue::Integer(number) => i64::from_str_radix(&number.as_str().replace('_', ""), number.radix())
-                .map_or(Self::Float(f64::NAN), Self::Integer),
-            DeValue::Float(number) => Self::Float(number.as_str().replace('_', "").parse().unwrap_or(f64::NAN)),
-            DeValue::Boolean(flag) => Self::Flag(*flag),
-            DeValue::Datetime(moment) => Self::Moment(moment.to_string()),
-            DeValue::Array(list) => {
-                Self::List(list.iter().map(|item| (Self::of(item.get_ref()), item.span())).collect())
-            }
-            DeValue::Table(table) => Self::table(table),
-        }
-    }
-
-    fn table(table: &DeTable<'_>) -> Self {
-        Self::Table(
-            table
-                .iter()
-                .map(|(key, value)| {
-                    (key.get_ref().to_string(), key.span().start, Self::of(value.get_ref()), value.span())
-                })
-                .collect(),
-        )
-    }
-
-    fn kind(&self) -> &'static str {
-        match self {
-            Self::Text(_) => "a text",
-            Self::Integer(_) => "a whole number",
-            Self::Float(_) => "a number",
-            Self::Flag(_) => "true or false",
-            Self::Moment(_) => "a date or time",
-            Self::List(_) => "a list",
-            Self::Table(_) => "a table",
-        }
-    }
-}
+use self::node::Node;
+pub use self::problem::{Located, Place, Problem, Problems, nearest};
+use self::problem::{Source, unknown};
 
 /// A table of a configuration file, read key by key.
 #[derive(Debug)]
@@ -166,7 +33,7 @@ pub struct Section {
 /// Reads one file. A syntax fault becomes a problem and an empty section, so that the other files are read too.
 #[must_use]
 pub fn read(file: &str, text: &str, problems: &Problems) -> Section {
-    let source = Rc::new(Source { file: file.to_owned(), text: text.to_owned(), problems: problems.clone() });
+    let source = Rc::new(Source::new(file, text, problems));
     let (table, faults) = DeTable::parse_recoverable(text);
     for fault in &faults {
         let offset = fault.span().map_or(0, |span| span.start);
@@ -211,14 +78,14 @@ impl Section {
     /// Where this section begins.
     #[must_use]
     pub fn place(&self) -> Place {
-        Place { source: Rc::clone(&self.source), offset: self.offset }
+        Place::at(&self.source, self.offset)
     }
 
     /// Where the value of `key` stands, or the section when the key is absent.
     #[must_use]
     pub fn place_of(&self, key: &str) -> Place {
         let offset = self.entries.iter().find(|entry| entry.0 == key).map_or(self.offset, |entry| entry.3.start);
-        Place { source: Rc::clone(&self.source), offset }
+        Place::at(&self.source, offset)
     }
 
     /// True when the key is there, whatever its value.
@@ -242,7 +109,7 @@ impl Section {
     pub fn located_optional(&self, key: &str) -> Option<Located> {
         match self.find(key)? {
             (Node::Text(text) | Node::Moment(text), offset) => {
-                Some(Located { text: text.clone(), place: Place { source: Rc::clone(&self.source), offset } })
+                Some(Located { text: text.clone(), place: Place::at(&self.source, offset) })
             }
             (other, offset) => {
                 self.wrong(key, offset, "a text", other);
@@ -349,10 +216,9 @@ impl Section {
         items
             .iter()
             .filter_map(|(item, span)| match item {
-                Node::Text(text) | Node::Moment(text) => Some(Located {
-                    text: text.clone(),
-                    place: Place { source: Rc::clone(&self.source), offset: span.start },
-                }),
+                Node::Text(text) | Node::Moment(text) => {
+                    Some(Located { text: text.clone(), place: Place::at(&self.source, span.start) })
+                }
                 other => {
                     self.wrong(key, span.start, "a text in the list", other);
                     None
@@ -429,27 +295,6 @@ impl Drop for Section {
             }
         }
     }
-}
-
-/// "`what` is `found`, expected one of …; did you mean …?"
-fn unknown(what: &str, found: &str, known: &[&str]) -> String {
-    let near = nearest(found, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-    if known.len() <= 16 {
-        format!("{what} `{found}`, expected one of {}{near}", known.join(", "))
-    } else {
-        format!("{what} `{found}` is not known{near}")
-    }
-}
-
-/// The nearest of `known` to `found`, when one is near enough to be what was meant.
-#[must_use]
-pub fn nearest<'a>(found: &str, known: &[&'a str]) -> Option<&'a str> {
-    known
-        .iter()
-        .map(|name| (strsim::damerau_levenshtein(&found.to_lowercase(), &name.to_lowercase()), *name))
-        .min()
-        .filter(|(distance, name)| *distance <= 1 + name.chars().count() / 4)
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

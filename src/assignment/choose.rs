@@ -255,7 +255,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn choice(unit: &str, desk: &Desk<'_>) -> Choice {
-        ale().choose(&Route::by_hand(unit, Lane::Ordinary), desk, NOW)
+        ale().choose(&Route::within(unit, Lane::Ordinary), desk, NOW)
     }
 
     fn busy(staff: &str, load: u32, last: Option<i64>) -> Candidate<'_> {
@@ -332,7 +332,7 @@ mod tests {
             ale.staff.iter().filter(|staff| staff.key != "sten-systemsson").map(|staff| gone(&staff.key)).collect();
         let desk = Desk { absences: &absences, ..Desk::default() };
         for unit in &ale.units {
-            assert_ne!(ale.choose(&Route::by_hand(&unit.key, Lane::Ordinary), &desk, NOW).staff, "sten-systemsson");
+            assert_ne!(ale.choose(&Route::within(&unit.key, Lane::Ordinary), &desk, NOW).staff, "sten-systemsson");
         }
     }
 
@@ -347,9 +347,9 @@ mod tests {
             let chosen = ale.choose(&ale.route(&matter, NOW), &desk, NOW);
             assert!(entrusted.contains(&chosen.staff), "{}", chosen.staff);
         }
-        let by_hand = Route::by_hand("naringsliv", Lane::WhistleBlowing);
+        let elsewhere = Route::within("naringsliv", Lane::WhistleBlowing);
         let desk = Desk { absences: &everybody, ..Desk::default() };
-        assert_eq!(ale.choose(&by_hand, &desk, NOW).staff, "olle-pahittberg");
+        assert_eq!(ale.choose(&elsewhere, &desk, NOW).staff, "olle-pahittberg");
     }
 
     fn matters() -> impl Strategy<Value = (usize, usize, usize, usize, bool)> {

@@ -14,6 +14,7 @@ use crate::clock::Time;
 use crate::secret::Secret;
 
 pub mod absence;
+pub mod absence_feed_store;
 pub mod answer;
 pub mod chain;
 mod check;
@@ -25,6 +26,7 @@ pub mod ical;
 mod ical_event;
 mod ical_line;
 pub mod lane;
+pub mod offer_store;
 pub mod organisation;
 mod read;
 mod recurrence;

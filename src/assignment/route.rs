@@ -183,7 +183,7 @@ impl Organisation {
         }
         let entrusted = || self.lane(lane).and_then(|text| text.functions.first()).cloned();
         let function = function.or_else(|| if lane.hidden_from_managers() { entrusted() } else { None });
-        Route { function, ..Route::by_hand(unit, lane) }
+        Route { function, ..Route::within(unit, lane) }
     }
 
     /// The unit, and the function in it, that a node names; nothing when it names none that exists then.
@@ -196,16 +196,9 @@ impl Organisation {
 }
 
 impl Route {
-    /// A route that a person chose: this unit, whatever the tree says.
-    #[must_use]
-    pub fn by_hand(unit: &str, lane: Lane) -> Self {
-        Self {
-            unit: unit.to_owned(),
-            function: None,
-            lane,
-            path: vec!["Valt för hand".to_owned()],
-            because: "Någon valde enheten för hand.".to_owned(),
-        }
+    /// The way within a unit that a case is in already: no tree was asked, so that there are no reasons to tell.
+    pub(super) fn within(unit: &str, lane: Lane) -> Self {
+        Self { unit: unit.to_owned(), function: None, lane, path: Vec::new(), because: String::new() }
     }
 }
 

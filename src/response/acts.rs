@@ -16,15 +16,13 @@ use crate::db::Tx;
 use crate::id::CaseId;
 use crate::journal::{self, Fact};
 
-/// Before a channel's slug: who answered when a person is not known.
-pub const OF_CHANNEL: &str = "kanal:";
 /// How many earlier answers of a case a new one is held against.
-const ANSWERS_COMPARED: i64 = 50;
+pub(super) const ANSWERS_COMPARED: i64 = 50;
 /// How far the channel's clock may go before ours.
 const CLOCK_SKEW: Duration = Duration::from_mins(5);
 
 /// A person has answered.
-const KEPT: Happening = Happening::Fulfil;
+pub(super) const KEPT: Happening = Happening::Fulfil;
 
 /// Somebody has less to do: what waits in her unit's queue may have its turn.
 pub(super) async fn make_room(tx: &mut Tx, row: &CaseRow, now: Time) -> sqlx::Result<()> {
@@ -91,7 +89,7 @@ impl<'a> Act<'a> {
     pub(super) async fn change(&self, tx: &mut Tx, change: &Change<'_>) -> Result<(), Refused> {
         if crate::case::store::change(tx, self.row.id, self.row.revision, change, self.now).await? {
             if change.owner.is_some() || change.closed_at.is_some() {
-                crate::assignment::desk_store::overtake_offer(tx, self.row.id, self.who, self.now).await?;
+                crate::assignment::offer_store::overtake_offer(tx, self.row.id, self.who, self.now).await?;
             }
             return Ok(());
         }
@@ -130,7 +128,7 @@ pub(super) fn standing(row: &CaseRow) -> Standing {
 /// [`Refused`]: nothing has changed.
 pub async fn take(tx: &mut Tx, who: &str, case: CaseId, seen: Option<i64>, now: Time) -> Result<Done, Refused> {
     let mut act = Act::begin(tx, who, case, seen, now).await?;
-    let offered = crate::assignment::desk_store::open_offer(tx, case).await?;
+    let offered = crate::assignment::offer_store::open_offer(tx, case).await?;
     let asked = offered.is_some_and(|offer| offer.to_staff.as_deref() == Some(who) && now < offer.ends_at);
     if act.state == CaseState::Accepted && !asked {
         return Err(Refused::Overtaken(standing(&act.row)));
@@ -342,98 +340,8 @@ pub async fn dismiss(
     act.tell(tx, "case.dismissed", json!({ "reason": reason.slug() }), state).await
 }
 
-/// An answer that one of our accounts gave in the channel itself.
-#[derive(Debug, Clone, Copy)]
-pub struct Native<'a> {
-    /// Slug of the channel.
-    pub channel: &'a str,
-    /// Its words.
-    pub text: &'a str,
-    /// Where it stands.
-    pub url: Option<&'a str>,
-    /// When it was given, by the channel's clock.
-    pub answered_at: Time,
-}
-
-/// Notes an answer that was given in the channel: the first response is fulfilled at the channel's time, a breach that
-/// was none is withdrawn, and the case is closed unless what came of it must still be told. The channel has the credit,
-/// unless the case already has this very answer from one we know. What happened is added to `facts`: the caller is a job
-/// over many rows, and writes the journal last.
-///
-/// # Errors
-/// [`Refused`]: nothing has changed.
-pub async fn answer_in_channel(
-    tx: &mut Tx,
-    case: CaseId,
-    native: Native<'_>,
-    facts: &mut Vec<Fact>,
-    now: Time,
-) -> Result<Done, Refused> {
-    let who = format!("{OF_CHANNEL}{}", native.channel);
-    let mut act = Act::begin(tx, &who, case, None, now).await?;
-    // A channel whose clock goes before ours, or an answer that is older than the question, is taken at the nearest
-    // moment that can be.
-    let at = native.answered_at.min(now).max(act.row.arrived_at);
-    let known = store::of_case(tx, case, ANSWERS_COMPARED).await?;
-    let known = known.iter().find(|row| same_place(row.url.as_deref(), native.url));
-    let response = if let Some(row) = known {
-        row.id
-    } else {
-        let text: String = native.text.chars().take(ANSWER_MAX).collect();
-        let new = NewResponse {
-            case,
-            kind: Kind::Answer,
-            body: &text,
-            url: native.url,
-            unit: act.row.unit.as_deref(),
-            written_by: &who,
-            answered_at: at,
-        };
-        store::put(tx, &new, now).await?
-    };
-    let open = !act.state.is_closed();
-    let first = act.row.first_answer_at.is_none_or(|before| at < before);
-    let answers = open.then(|| act.to(&Move::Answer { outcome: None }));
-    let closes = matches!(answers, Some(Ok(_)));
-    let mut revision = act.row.revision;
-    if first || (open && !closes) {
-        if !crate::case::store::answered_in_channel(tx, case, revision, at, open && !closes, now).await? {
-            return Err(Refused::Overtaken(standing(&act.row)));
-        }
-        revision += 1;
-    }
-    act.row.revision = revision;
-    let mut state = act.state;
-    if let Some(Ok(answered)) = answers {
-        let change = Change {
-            state: Some(answered.slug()),
-            first_answer_at: Some(at),
-            closed_at: Some(now),
-            triaged: true,
-            ..Change::default()
-        };
-        act.change(tx, &change).await?;
-        state = answered;
-        promise_acts::end(tx, &act.row, KEPT, at).await?;
-        make_room(tx, &act.row, now).await?;
-    } else if first {
-        promise_acts::keep_first(tx, &act.row, at).await?;
-    }
-    let body =
-        json!({ "response": response, "at": at, "channel": native.channel, "known": known.map(|row| &row.written_by) });
-    facts.push(Fact::of_case(at, "case.answered_in_channel", case, body).by(&who));
-    if let Some(due_at) =
-        act.row.due_at.filter(|due| first && act.row.first_answer_at.is_none() && at <= *due && *due < now)
-    {
-        let body = json!({ "due_at": due_at, "answered_at": at });
-        facts.push(Fact::of_case(now, "case.breach_withdrawn", case, body));
-    }
-    tx.ring_on_commit("timetable");
-    tx.ring_on_commit("web");
-    Ok(Done { case, state, revision: act.row.revision + i64::from(closes) })
-}
-
-fn same_place(one: Option<&str>, other: Option<&str>) -> bool {
+/// True when two answers stand at one place in a channel.
+pub(super) fn same_place(one: Option<&str>, other: Option<&str>) -> bool {
     let key = |url: Option<&str>| url.map(crate::mention::address::key);
     one.is_some() && key(one) == key(other)
 }

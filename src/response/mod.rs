@@ -4,6 +4,7 @@
 //! what to do by reading what is true.
 
 pub mod acts;
+pub mod channel_acts;
 pub mod correction_acts;
 pub mod lane_acts;
 pub mod offer_acts;

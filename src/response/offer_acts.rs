@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::acts::{Act, make_room};
 use super::{Done, NOTE_MAX, Refused};
 use crate::assignment::absence::of_rows;
-use crate::assignment::desk_store::{self, NewOffer, OfferRow};
 use crate::assignment::handover::{Offer, Outcome, Receiver, Reply};
+use crate::assignment::offer_store::{self, NewOffer, OfferRow};
 use crate::assignment::{self, Organisation};
 use crate::case::store::Change;
 use crate::case::{CaseState, Move};
@@ -152,7 +152,7 @@ async fn offer(
     let note: String = note.trim().chars().take(NOTE_MAX).collect();
     let ends_at = now.plus(organisation.rules.handover_open);
     let new = NewOffer { case: act.row.id, from: &owner, to_staff, to_unit, note: &note, ends_at };
-    if desk_store::put_offer(tx, &new, now).await?.is_none() {
+    if offer_store::put_offer(tx, &new, now).await?.is_none() {
         return Err(Refused::Incomplete("Ärendet är redan erbjudet någon. Ta tillbaka det erbjudandet först."));
     }
     let body = json!({ "from": owner, "to": to_staff, "unit": to_unit, "until": ends_at, "boards": boards });
@@ -174,7 +174,7 @@ pub async fn reply(
 ) -> Result<Done, Refused> {
     let mut act = Act::begin(tx, who, case, seen, now).await?;
     act.must_be_open()?;
-    let Some(row) = desk_store::open_offer(tx, case).await? else {
+    let Some(row) = offer_store::open_offer(tx, case).await? else {
         return Err(Refused::Incomplete("Ärendet är inte erbjudet någon längre."));
     };
     let offered = as_offer(&row);
@@ -194,7 +194,7 @@ pub async fn reply(
                 triaged: true,
                 ..Change::default()
             };
-            desk_store::settle_offer(tx, row.id, who, "accepted", "", false, now).await?;
+            offer_store::settle_offer(tx, row.id, who, "accepted", "", false, now).await?;
             act.change(tx, &change).await?;
             make_room(tx, &act.row, now).await?;
             act.tell(tx, "case.accepted", json!({ "from": row.from_staff, "unit": unit }), state).await
@@ -202,7 +202,7 @@ pub async fn reply(
         Outcome::Kept { because } => {
             let withdrawn = *reply == Reply::Withdraw;
             let outcome = if withdrawn { "withdrawn" } else { "declined" };
-            desk_store::settle_offer(tx, row.id, who, outcome, &because, !withdrawn, now).await?;
+            offer_store::settle_offer(tx, row.id, who, outcome, &because, !withdrawn, now).await?;
             act.change(tx, &Change::default()).await?;
             let kind = if withdrawn { "case.offer_withdrawn" } else { "case.declined" };
             act.tell(tx, kind, json!({ "from": row.from_staff }), act.state()).await

@@ -7,7 +7,7 @@ use super::offer_acts::{self, HandOver, Handed, Reach};
 use super::{Done, Refused, acts};
 use crate::assignment::absence::of_rows;
 use crate::assignment::handover::{Receiver, Reply};
-use crate::assignment::{self, Lane, Organisation, desk_store};
+use crate::assignment::{self, Lane, Organisation, offer_store};
 use crate::case::store::CaseRow;
 use crate::chat::button::{self, Offered, Press, Standing, Verdict};
 use crate::chat::command::LATER_DEFAULT;
@@ -127,7 +127,7 @@ pub async fn offered_to(
     now: Time,
 ) -> sqlx::Result<bool> {
     let Some(who) = who else { return Ok(false) };
-    let offer = desk_store::open_offer(tx, case).await?;
+    let offer = offer_store::open_offer(tx, case).await?;
     Ok(offer.is_some_and(|offer| now < offer.ends_at && offer_acts::is_for(&offer, who, organisation, now)))
 }
 

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::access::may_see;
 use super::case_desk::{Around, Desk, desk};
+use super::case_posts::{Heard, Post, before, outside, post};
 use super::case_tip;
 use super::earlier::{Earlier, earlier};
 use super::fault::Fault;
@@ -26,9 +27,8 @@ use crate::classification::{Classification, Flag, Intent};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::id::CaseId;
-use crate::mention::Span;
 use crate::mention::store::Mention;
-use crate::mention::version_store::{self, Version};
+use crate::mention::version_store;
 use crate::response::offer_acts::is_for;
 use crate::response::store::ResponseRow;
 
@@ -36,8 +36,6 @@ use crate::response::store::ResponseRow;
 const THREAD_MAX: i64 = 50;
 /// Earlier versions of posts that are shown.
 const VERSIONS_MAX: i64 = 50;
-/// Letters of a post that are shown.
-const POST_MAX: usize = 6_000;
 /// Lines of history that are shown.
 const HISTORY_MAX: i64 = 200;
 
@@ -48,43 +46,6 @@ pub struct Asked {
     sagt: Option<String>,
     /// The case whose answer is to be the draft.
     utkast: Option<CaseId>,
-}
-
-/// A stretch of a post, with or without a mark.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Piece {
-    /// A reason points at it.
-    pub marked: bool,
-    /// Its words.
-    pub text: String,
-}
-
-impl Piece {
-    /// A stretch without a mark.
-    pub(super) fn plain(text: &str) -> Self {
-        Self { marked: false, text: text.to_owned() }
-    }
-}
-
-/// A post of the thread.
-#[derive(Debug)]
-struct Post {
-    who: String,
-    machine: String,
-    when: String,
-    channel: String,
-    title: String,
-    pieces: Vec<Piece>,
-    url: Option<String>,
-    gone: String,
-    earlier: Vec<Before>,
-}
-
-/// What a post said before it was changed.
-#[derive(Debug)]
-struct Before {
-    when: String,
-    text: String,
 }
 
 /// An answer we have given.
@@ -194,7 +155,7 @@ pub(super) async fn seen(tx: &mut Tx, site: &Site, visitor: &Visitor, id: CaseId
         return Ok(case);
     }
     // Whoever is asked to take it over must be able to read what it is.
-    let offer = crate::assignment::desk_store::open_offer(tx, id).await?;
+    let offer = crate::assignment::offer_store::open_offer(tx, id).await?;
     let asked = offer.is_some_and(|offer| is_for(&offer, &visitor.person.key, &organisation, visitor.now));
     if asked && !case.restricted { Ok(case) } else { Err(Fault::Forbidden) }
 }
@@ -337,80 +298,8 @@ fn answered(draft: Draft, given: Option<&ResponseRow>) -> Draft {
     Draft { text: given.body.clone(), url: given.url.clone().unwrap_or_default(), ..draft }
 }
 
-/// What the page reads of a hearing that was kept as JSON; unknown fields are let be.
-#[derive(Debug, serde::Deserialize)]
-struct Heard {
-    #[serde(default)]
-    words: Vec<Span>,
-    #[serde(default)]
-    because: Vec<String>,
-}
-
 fn heading(case: &CaseRow, hidden: bool) -> String {
     if hidden { "Möjligt hot eller hat".to_owned() } else { case.title.chars().take(120).collect() }
-}
-
-fn post(mention: &Mention, case: &CaseRow, verdict: Option<&Classification>, heard: Option<&Heard>, now: Time) -> Post {
-    let first = mention.id == case.mention_id;
-    let spans: Vec<&Span> = if first {
-        verdict.iter().flat_map(|v| v.spans.iter()).chain(heard.iter().flat_map(|h| h.words.iter())).collect()
-    } else {
-        Vec::new()
-    };
-    let who = if mention.own { "Vi".to_owned() } else { mention.author.clone().unwrap_or_default() };
-    Post {
-        who,
-        machine: words::machine(mention.authored_at),
-        when: words::moment(mention.authored_at, now),
-        channel: words::channel(&mention.channel),
-        title: mention.title.clone().unwrap_or_default(),
-        pieces: pieces(&mention.body, &spans),
-        url: mention.url.as_deref().and_then(outside),
-        gone: String::new(),
-        earlier: Vec::new(),
-    }
-}
-
-fn before(version: &Version, now: Time) -> Before {
-    Before { when: words::moment(version.said_at, now), text: version.body.chars().take(POST_MAX).collect() }
-}
-
-/// An address that a person may follow: a web page, never a script.
-fn outside(url: &str) -> Option<String> {
-    url::Url::parse(url).ok().filter(|url| matches!(url.scheme(), "http" | "https")).map(String::from)
-}
-
-/// The post in stretches, those that a reason points at marked. Spans that do not fit the text are let be.
-pub(super) fn pieces(text: &str, spans: &[&Span]) -> Vec<Piece> {
-    let end = text.char_indices().nth(POST_MAX).map_or(text.len(), |(at, _)| at);
-    let mut spans: Vec<(usize, usize)> = spans
-        .iter()
-        .map(|span| (span.start, span.end))
-        .filter(|(start, stop)| {
-            start < stop && *stop <= end && text.is_char_boundary(*start) && text.is_char_boundary(*stop)
-        })
-        .collect();
-    spans.sort_unstable();
-    let mut pieces = Vec::with_capacity(spans.len() * 2 + 1);
-    let mut at = 0;
-    let mut push = |from: usize, to: usize, marked: bool| {
-        if let Some(text) = text.get(from..to).filter(|text| !text.is_empty()) {
-            pieces.push(Piece { marked, text: text.to_owned() });
-        }
-    };
-    for (start, stop) in spans {
-        if stop <= at {
-            continue;
-        }
-        push(at, start.max(at), false);
-        push(start.max(at), stop, true);
-        at = stop;
-    }
-    push(at, end, false);
-    if end < text.len() {
-        pieces.push(Piece { marked: false, text: " … läs resten i kanalen.".to_owned() });
-    }
-    pieces
 }
 
 fn flags(verdict: Option<&Classification>) -> Vec<String> {
@@ -457,34 +346,4 @@ fn receivers(organisation: &Organisation, case: &CaseRow, chosen: &str, now: Tim
         choice(&format!("enhet:{}", unit.key), &format!("Någon i {}{}", unit.name, beyond(&unit.key)), Some(chosen))
     });
     staff.chain(units).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn span(start: usize, end: usize) -> Span {
-        Span { start, end, sign: "topic".into() }
-    }
-
-    fn drawn(text: &str, spans: &[Span]) -> String {
-        let spans: Vec<&Span> = spans.iter().collect();
-        pieces(text, &spans).iter().map(|p| if p.marked { format!("[{}]", p.text) } else { p.text.clone() }).collect()
-    }
-
-    #[test]
-    fn the_words_that_a_reason_rests_on_are_marked_once() {
-        assert_eq!(drawn("brunt vatten i Nol", &[span(15, 18), span(0, 12), span(6, 12)]), "[brunt vatten] i [Nol]");
-    }
-
-    #[test]
-    fn spans_that_do_not_fit_the_text_are_let_be() {
-        assert_eq!(drawn("å vad", &[span(1, 3), span(0, 99), span(4, 2)]), "å vad");
-    }
-
-    #[test]
-    fn a_script_is_no_address_to_follow() {
-        assert_eq!(outside("javascript:alert(1)"), None);
-        assert_eq!(outside("https://example.se/a").as_deref(), Some("https://example.se/a"));
-    }
 }

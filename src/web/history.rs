@@ -10,7 +10,7 @@ use crate::classification::correction::Question;
 use crate::clock::Time;
 use crate::journal::Entry;
 use crate::reminder::Stage;
-use crate::response::acts::OF_CHANNEL;
+use crate::response::channel_acts::OF_CHANNEL;
 
 /// A line of history.
 #[derive(Debug, Clone, PartialEq, Eq)]

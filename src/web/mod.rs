@@ -24,6 +24,7 @@ mod assets;
 mod case;
 mod case_acts;
 mod case_desk;
+mod case_posts;
 mod case_tip;
 mod chats;
 mod desk_acts;

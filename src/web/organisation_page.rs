@@ -12,7 +12,7 @@ use super::frame::Frame;
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::assignment::absence::{away, of_rows};
-use crate::assignment::desk_store::{self, FeedRow};
+use crate::assignment::absence_feed_store::{self, FeedRow};
 use crate::assignment::rota::Hours;
 use crate::assignment::{Absence, Organisation, Period, Role, Unit};
 use crate::calendar::words::date_text;
@@ -106,7 +106,7 @@ pub(super) async fn show(State(site): State<Site>, Extension(visitor): Extension
     let now = visitor.now;
     let mut tx = site.db.read().await?;
     let absences = of_rows(&crate::assignment::store::absences(&mut tx, now).await?);
-    let feeds = desk_store::feeds(&mut tx).await?;
+    let feeds = absence_feed_store::feeds(&mut tx).await?;
     let frame = Frame::of(&site, &visitor, &mut tx, "Organisation", "/organisation").await?;
     drop(tx);
     // What somebody must see to is for those who can: one who only answers sees the organisation, not its faults.

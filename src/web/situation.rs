@@ -18,7 +18,7 @@ use super::sent::{Form, Query};
 use super::visitor::Visitor;
 use super::{Site, page, words};
 use crate::assignment::absence::of_rows;
-use crate::assignment::{Organisation, Role, desk_store};
+use crate::assignment::{Organisation, Role, offer_store};
 use crate::case::batch_store::{About, silence_changed};
 use crate::case::{Threat, queue_store};
 use crate::clock::Time;
@@ -143,7 +143,7 @@ async fn render(site: &Site, visitor: &Visitor, notice: Option<Notice>) -> Resul
         threats.push(Listed { id, text: format!("{}{follow}", at.swedish()) });
     }
     let unit = person.units.first().map(String::as_str).unwrap_or_default();
-    let offers = desk_store::offers_to(&mut tx, &person.key, unit, OFFERS_MAX).await?;
+    let offers = offer_store::offers_to(&mut tx, &person.key, unit, OFFERS_MAX).await?;
     let frame = Frame::of(site, visitor, &mut tx, "Läget", "/laget").await?.saying(notice);
     drop(tx);
     // Somebody's own silence and a case put off are shown where they belong, and named to nobody else.

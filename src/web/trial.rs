@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::case::{Piece, pieces};
+use super::case_posts::{Piece, pieces};
 use super::mask::mask;
 use crate::audit::listening::Share;
 use crate::audit::store::Told;

@@ -11,7 +11,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
 
-use super::case::Piece;
+use super::case_posts::Piece;
 use super::fault::Fault;
 use super::frame::Frame;
 use super::sent::Query;

@@ -8,7 +8,7 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use lyhord::assignment::desk_store;
+use lyhord::assignment::{self, absence_feed_store};
 
 use crate::desk::{Desk, Matter};
 use crate::fake_feed::serve;
@@ -107,13 +107,13 @@ async fn an_absence_in_her_calendar_sends_her_cases_to_others() {
         server.says(&[("20261123T110000", "20261123T150000")]);
         desk.until(at(0, 12, 0)).await;
         let mut tx = desk.running.app.db.read().await.unwrap();
-        let told = desk_store::told_by_feed(&mut tx, "sixten-prov", desk.now()).await.unwrap();
+        let told = assignment::store::told_by_feed(&mut tx, "sixten-prov", desk.now()).await.unwrap();
         assert_eq!(told.iter().map(|(_, _, until)| *until).collect::<Vec<_>>(), [at(0, 15, 0)]);
         drop(tx);
         server.says(&[]);
         desk.until(at(0, 13, 0)).await;
         let mut tx = desk.running.app.db.read().await.unwrap();
-        assert_eq!(desk_store::told_by_feed(&mut tx, "sixten-prov", desk.now()).await.unwrap(), []);
+        assert_eq!(assignment::store::told_by_feed(&mut tx, "sixten-prov", desk.now()).await.unwrap(), []);
         drop(tx);
         desk.stop().await;
     }
@@ -128,7 +128,7 @@ async fn a_feed_that_fails_is_asked_more_seldom_and_its_address_is_told_to_nobod
         desk.running.until(at(0, 9, 0)).await;
         let read = async |desk: &Desk| {
             let mut tx = desk.running.app.db.read().await.unwrap();
-            desk_store::feeds(&mut tx).await.unwrap().remove(0)
+            absence_feed_store::feeds(&mut tx).await.unwrap().remove(0)
         };
         let row = read(&desk).await;
         assert_eq!((row.failures, row.why.as_str()), (1, "Servern svarade med fel 503."));

@@ -1,7 +1,7 @@
 //! What the buttons under a message in Telegram do besides *Jag tar det*: put off, hand over, and nothing at all when
 //! somebody else presses or the case has moved on meanwhile.
 
-use lyhord::assignment::desk_store;
+use lyhord::assignment::offer_store;
 use lyhord::id::CaseId;
 use lyhord::jobs::hear_staff::Part;
 use lyhord::response::acts;
@@ -107,7 +107,7 @@ async fn handing_over_by_button_gives_from_one_who_leads_and_offers_from_one_who
         let row = stage.row(case).await;
         assert_eq!((row.state.as_str(), row.owner.as_deref()), ("assigned", Some(HILDA)));
         let mut tx = stage.app().db.read().await.unwrap();
-        let offer = desk_store::open_offer(&mut tx, case).await.unwrap().unwrap();
+        let offer = offer_store::open_offer(&mut tx, case).await.unwrap().unwrap();
         drop(tx);
         assert_eq!((offer.from_staff.as_str(), offer.to_staff.as_deref()), (HILDA, Some(SIXTEN)));
         stage.pass(2).await;

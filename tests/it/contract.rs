@@ -5,7 +5,7 @@ use lyhord::case::list_store::Filter;
 use lyhord::case::store::Change;
 use lyhord::classification::{Classification, Confidence, Intent, Sentiment, Urgency};
 use lyhord::clock::Time;
-use lyhord::db::{Db, Tx};
+use lyhord::db::{Db, DbError, Tx};
 use lyhord::id::{CaseId, MentionId, SourceId};
 use lyhord::journal::{self, Fact, Verdict};
 use lyhord::mention::Relevance;
@@ -1043,6 +1043,30 @@ async fn a_newer_schema_is_refused_with_a_way_out() {
         db.close().await;
         let refused = Db::open(&database.address, 4).await.unwrap_err().to_string();
         assert!(refused.contains("newer than this program") && refused.contains("9999"), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_say_which_version_it_is_of_is_at_fault_and_not_older() {
+    for engine in crate::harness::ENGINES {
+        let changed_by = async |sql: &'static str| {
+            let database = crate::harness::database(engine);
+            let db = Db::open(&database.address, 4).await.unwrap();
+            let mut tx = db.write().await.unwrap();
+            lyhord::on!(tx, c => sqlx::query(sql).execute(c).await.map(|_| ())).unwrap();
+            tx.commit().await.unwrap();
+            db.close().await;
+            database
+        };
+        let database = changed_by("alter table _sqlx_migrations rename column version to edition").await;
+        let fault = Db::open_as_is(&database.address, 4).await.unwrap_err();
+        assert!(matches!(fault, DbError::Sqlx(_)), "{engine:?}: {fault}");
+        let fault = Db::open(&database.address, 4).await.unwrap_err();
+        assert!(matches!(fault, DbError::Sqlx(_)), "{engine:?}: {fault}");
+
+        let database = changed_by("drop table _sqlx_migrations").await;
+        let fault = Db::open_as_is(&database.address, 4).await.unwrap_err();
+        assert!(matches!(fault, DbError::Older { found: 0, .. }), "one that has never had any: {engine:?}: {fault}");
     }
 }
 

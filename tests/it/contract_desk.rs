@@ -1,8 +1,8 @@
 //! The store functions of coordination on both databases: the same facts in, the same facts out.
 
-use lyhord::assignment::Lane;
-use lyhord::assignment::desk_store::{self, FeedRow, NewOffer};
-use lyhord::assignment::store as absence_store;
+use lyhord::assignment::absence_feed_store::{self, FeedRow};
+use lyhord::assignment::offer_store::{self, NewOffer};
+use lyhord::assignment::{self, Lane, desk_store};
 use lyhord::case::batch_store::{Arrival, Assigned};
 use lyhord::case::promise_store::{self, Begun, Shown, Terms};
 use lyhord::case::queue_store::{self, Given};
@@ -201,23 +201,23 @@ async fn a_case_has_one_open_offer_and_it_comes_to_one_thing() {
             note: "din väg",
             ends_at: later(60),
         };
-        let offer = desk_store::put_offer(&mut tx, &new, NOW).await.unwrap().unwrap();
-        assert_eq!(desk_store::put_offer(&mut tx, &new, NOW).await.unwrap(), None);
-        assert_eq!(desk_store::open_offer(&mut tx, id).await.unwrap().unwrap().note, "din väg");
-        assert_eq!(desk_store::offers_to(&mut tx, "bo", "gata", 9).await.unwrap().len(), 1);
-        assert_eq!(desk_store::next_offer_to_tell(&mut tx).await.unwrap(), Some(NOW));
-        assert_eq!(desk_store::next_offer_end(&mut tx).await.unwrap(), Some(later(60)));
-        assert_eq!(desk_store::offers_to_tell(&mut tx, NOW, 9).await.unwrap().len(), 1);
-        desk_store::tell_offer_at(&mut tx, offer, None).await.unwrap();
-        assert_eq!(desk_store::offers_to_tell(&mut tx, NOW, 9).await.unwrap(), []);
-        assert_eq!(desk_store::unanswered_offers(&mut tx, later(60), 9).await.unwrap().len(), 1);
-        assert!(desk_store::settle_offer(&mut tx, offer, "bo", "declined", "inte min", true, later(5)).await.unwrap());
-        assert!(!desk_store::settle_offer(&mut tx, offer, "bo", "accepted", "", false, later(6)).await.unwrap());
-        let last = desk_store::last_offer(&mut tx, id).await.unwrap().unwrap();
+        let offer = offer_store::put_offer(&mut tx, &new, NOW).await.unwrap().unwrap();
+        assert_eq!(offer_store::put_offer(&mut tx, &new, NOW).await.unwrap(), None);
+        assert_eq!(offer_store::open_offer(&mut tx, id).await.unwrap().unwrap().note, "din väg");
+        assert_eq!(offer_store::offers_to(&mut tx, "bo", "gata", 9).await.unwrap().len(), 1);
+        assert_eq!(offer_store::next_offer_to_tell(&mut tx).await.unwrap(), Some(NOW));
+        assert_eq!(offer_store::next_offer_end(&mut tx).await.unwrap(), Some(later(60)));
+        assert_eq!(offer_store::offers_to_tell(&mut tx, NOW, 9).await.unwrap().len(), 1);
+        offer_store::tell_offer_at(&mut tx, offer, None).await.unwrap();
+        assert_eq!(offer_store::offers_to_tell(&mut tx, NOW, 9).await.unwrap(), []);
+        assert_eq!(offer_store::unanswered_offers(&mut tx, later(60), 9).await.unwrap().len(), 1);
+        assert!(offer_store::settle_offer(&mut tx, offer, "bo", "declined", "inte min", true, later(5)).await.unwrap());
+        assert!(!offer_store::settle_offer(&mut tx, offer, "bo", "accepted", "", false, later(6)).await.unwrap());
+        let last = offer_store::last_offer(&mut tx, id).await.unwrap().unwrap();
         assert_eq!((last.because.as_deref(), last.tell.as_str()), (Some("inte min"), "owner"));
-        desk_store::put_offer(&mut tx, &new, later(7)).await.unwrap().unwrap();
-        desk_store::overtake_offer(&mut tx, id, "karin", later(8)).await.unwrap();
-        assert_eq!(desk_store::open_offer(&mut tx, id).await.unwrap(), None);
+        offer_store::put_offer(&mut tx, &new, later(7)).await.unwrap().unwrap();
+        offer_store::overtake_offer(&mut tx, id, "karin", later(8)).await.unwrap();
+        assert_eq!(offer_store::open_offer(&mut tx, id).await.unwrap(), None);
         assert!(desk_store::put_step(&mut tx, id, "ring", "", "bo", NOW).await.unwrap());
         assert!(!desk_store::put_step(&mut tx, id, "ring", "", "bo", NOW).await.unwrap());
         assert_eq!(desk_store::steps(&mut tx, id).await.unwrap().len(), 1);
@@ -232,26 +232,29 @@ async fn a_case_has_one_open_offer_and_it_comes_to_one_thing() {
 async fn an_absence_is_seen_to_begin_once_and_a_feed_is_claimed_by_one() {
     on_both(|_, db| async move {
         let mut tx = writing(&db).await;
-        let page = absence_store::put_absence(&mut tx, "karin", later(10), later(90), None).await.unwrap();
-        let told = desk_store::put_told(&mut tx, "karin", later(20), later(50)).await.unwrap();
-        assert_eq!(desk_store::next_absence(&mut tx).await.unwrap(), Some(later(10)));
-        assert_eq!(desk_store::beginning(&mut tx, later(10), 9).await.unwrap(), [(page, "karin".to_owned())]);
-        desk_store::begun(&mut tx, page, later(10)).await.unwrap();
-        assert_eq!(desk_store::next_absence(&mut tx).await.unwrap(), Some(later(20)));
-        desk_store::last_until(&mut tx, told, later(60)).await.unwrap();
-        assert_eq!(desk_store::told_by_feed(&mut tx, "karin", NOW).await.unwrap(), [(told, later(20), later(60))]);
+        let page = assignment::store::put_absence(&mut tx, "karin", later(10), later(90), None).await.unwrap();
+        let told = assignment::store::put_told(&mut tx, "karin", later(20), later(50)).await.unwrap();
+        assert_eq!(assignment::store::next_absence(&mut tx).await.unwrap(), Some(later(10)));
+        assert_eq!(assignment::store::beginning(&mut tx, later(10), 9).await.unwrap(), [(page, "karin".to_owned())]);
+        assignment::store::begun(&mut tx, page, later(10)).await.unwrap();
+        assert_eq!(assignment::store::next_absence(&mut tx).await.unwrap(), Some(later(20)));
+        assignment::store::last_until(&mut tx, told, later(60)).await.unwrap();
+        assert_eq!(
+            assignment::store::told_by_feed(&mut tx, "karin", NOW).await.unwrap(),
+            [(told, later(20), later(60))]
+        );
         let known = [("karin".to_owned(), "h1".to_owned()), ("bo".to_owned(), "h2".to_owned())];
-        desk_store::know_feeds(&mut tx, &known, NOW).await.unwrap();
-        assert_eq!(desk_store::next_feed(&mut tx).await.unwrap(), Some(NOW));
-        let claimed = desk_store::claim_feeds(&mut tx, NOW, later(5), 9).await.unwrap();
+        absence_feed_store::know_feeds(&mut tx, &known, NOW).await.unwrap();
+        assert_eq!(absence_feed_store::next_feed(&mut tx).await.unwrap(), Some(NOW));
+        let claimed = absence_feed_store::claim_feeds(&mut tx, NOW, later(5), 9).await.unwrap();
         assert_eq!(claimed.len(), 2);
-        assert_eq!(desk_store::claim_feeds(&mut tx, NOW, later(5), 9).await.unwrap(), []);
+        assert_eq!(absence_feed_store::claim_feeds(&mut tx, NOW, later(5), 9).await.unwrap(), []);
         let read =
             FeedRow { next_poll_at: later(40), etag: Some("e".into()), last_ok_at: Some(NOW), ..claimed[0].clone() };
-        desk_store::feed_read(&mut tx, &read).await.unwrap();
-        assert!(desk_store::feeds(&mut tx).await.unwrap().contains(&read));
-        desk_store::know_feeds(&mut tx, &[("karin".to_owned(), "h3".to_owned())], later(1)).await.unwrap();
-        let feeds = desk_store::feeds(&mut tx).await.unwrap();
+        absence_feed_store::feed_read(&mut tx, &read).await.unwrap();
+        assert!(absence_feed_store::feeds(&mut tx).await.unwrap().contains(&read));
+        absence_feed_store::know_feeds(&mut tx, &[("karin".to_owned(), "h3".to_owned())], later(1)).await.unwrap();
+        let feeds = absence_feed_store::feeds(&mut tx).await.unwrap();
         assert_eq!((feeds.len(), feeds[0].etag.as_deref(), feeds[0].next_poll_at), (1, None, later(1)));
         desk_store::know_weeklies(&mut tx, &[("bo".to_owned(), later(3))]).await.unwrap();
         assert_eq!(desk_store::next_weekly(&mut tx).await.unwrap(), Some(later(3)));

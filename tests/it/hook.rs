@@ -556,3 +556,30 @@ async fn check_says_whether_the_secret_is_set_and_online_whether_the_address_tak
     let (code, said) = check(&["check", "--online"]).await;
     assert!(code == Some(1) && said.contains("svarar inte (servern tar inte emot anslutningar"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_is_well_again_is_one_fact_however_many_deliveries_show_it_at_once() {
+    for engine in ENGINES {
+        let hooked = Hooked::open(engine, "").await;
+        let (stage, app) = (&hooked.stage, &hooked.stage.running.app);
+        let body = items(&[json!({"id": "1", "text": BROWN})]);
+        for n in 0..accept_deliveries::FORGED_MAX {
+            let other = signed("en hemlighet som inte gäller längre", &n.to_string(), &body, stage.now());
+            assert_eq!(hooked.posts(&other, &body).await.0, 401);
+        }
+        accept_deliveries::look(app, stage.now()).await.unwrap();
+        assert_eq!(stage.facts(&["source.health"]).await, [1], "it has turned blind");
+        let source = stage.source("e-tjanst").await.id;
+        let mut tx = app.db.write().await.unwrap();
+        for once in ["a", "b"] {
+            let new = NewDelivery { source, once, digest: "d", items: 1, kept: "[]" };
+            hand_store::hand_in(&mut tx, &new, stage.now()).await.unwrap().unwrap();
+        }
+        jobs::Job::TakeDeliveries.enqueue(&mut tx, stage.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        stage.running.settle().await;
+        assert_eq!(stage.source("e-tjanst").await.health, "ok");
+        assert_eq!(stage.facts(&["source.health"]).await, [2]);
+        hooked.ends_whole().await;
+    }
+}

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use lyhord::app::office::Office;
-use lyhord::assignment::desk_store::{self, FeedRow};
+use lyhord::assignment::absence_feed_store::{self, FeedRow};
 use lyhord::assignment::spokesperson::NOTICE;
 use lyhord::case::promise_store;
 use lyhord::case::store::CaseRow;
@@ -394,7 +394,7 @@ async fn how_a_calendar_with_absences_is_read_and_why_not_shows_on_the_page() {
     let now = house.now();
     let mut tx = house.app.db.write().await.unwrap();
     let feeds = ["saga-malin-mall", "sixten-prov", "tyra-fiktivlund"].map(|staff| (staff.to_owned(), "x".to_owned()));
-    desk_store::know_feeds(&mut tx, &feeds, now).await.unwrap();
+    absence_feed_store::know_feeds(&mut tx, &feeds, now).await.unwrap();
     let read = |staff: &str, failures: i64, why: &str| FeedRow {
         staff: staff.to_owned(),
         next_poll_at: now,
@@ -405,7 +405,7 @@ async fn how_a_calendar_with_absences_is_read_and_why_not_shows_on_the_page() {
         why: why.to_owned(),
     };
     for row in [read("saga-malin-mall", 0, ""), read("sixten-prov", 2, "Servern svarade med fel 503.")] {
-        desk_store::feed_read(&mut tx, &row).await.unwrap();
+        absence_feed_store::feed_read(&mut tx, &row).await.unwrap();
     }
     tx.commit().await.unwrap();
     let amiss = "<dt>Sixten Prov</dt><dd><span class=\"tag late\">Servern svarade med fel 503. Senast läst";

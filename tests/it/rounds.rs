@@ -15,6 +15,7 @@ use lyhord::case::batch_store::{About, silence_changed};
 use lyhord::clock::Time;
 use lyhord::config::Config;
 use lyhord::id::CaseId;
+use lyhord::jobs::deliver_messages;
 use lyhord::response::offer_acts::{HandOver, Reach};
 use lyhord::response::{Refused, acts, offer_acts, press, promise_acts};
 use lyhord::web::{secret, store};
@@ -36,6 +37,20 @@ async fn puts_off(desk: &mut Desk, staff: &str, case: CaseId, until: Time) {
     acts::snooze(&mut tx, staff, case, None, until, "Väntar på besked.", desk.now()).await.unwrap();
     tx.commit().await.unwrap();
     desk.until(desk.now()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_nothing_is_to_be_said_is_seen_without_waiting_for_who_writes() {
+    for engine in ENGINES {
+        let desk = Desk::open(engine, at(0, 9, 0), as_is).await;
+        let app = &desk.running.app;
+        // The embedded database has one writer, and this is it.
+        let writer = app.db.write().await.unwrap();
+        let looked = tokio::time::timeout(Duration::from_secs(5), deliver_messages::run(app)).await;
+        looked.expect("it waits for the writer").unwrap();
+        drop(writer);
+        desk.stop().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

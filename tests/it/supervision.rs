@@ -4,12 +4,19 @@
 use std::process::Command;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use lyhord::clock::Clock;
+use lyhord::db::Tx;
+use lyhord::jobs::{WEB_BELL, turn_health};
+use lyhord::source::health::Verdict;
 use lyhord::source::kinds::capabilities;
+use lyhord::source::{self, Health};
+use lyhord::{journal, queue};
 
 use crate::channels::Stage;
+use crate::contract::{NOW, a_source, later};
 use crate::fake_feed::{self, FakeFeed, serve};
-use crate::harness::{ENGINES, Engine, at};
+use crate::harness::{ENGINES, Engine, at, on_both};
 use crate::pages::ADMIN;
 use crate::tips::page;
 
@@ -26,6 +33,42 @@ async fn bladet(engine: Engine, feed: &FakeFeed, now: lyhord::clock::Time) -> St
          interval_minutes = 30\n"
     );
     Stage::open(engine, &sources, now).await
+}
+
+/// However it is read: feeds, streams and hooks turn by the same function.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_turns_is_a_fact_and_work_for_its_keepers_and_one_that_does_not_writes_nothing() {
+    on_both(|_, db| async move {
+        let bell = db.signals().bell(WEB_BELL);
+        let rang = || bell.notified().now_or_never().is_some();
+        let queued = async |tx: &mut Tx| queue::depth(tx).await.unwrap().iter().map(|(_, count)| count).sum::<i64>();
+        let found = |health, why: &str| Verdict { health, why: why.to_owned() };
+        let mut tx = db.write().await.unwrap();
+        a_source(&mut tx).await;
+        let row = source::store::by_key(&mut tx, "alekuriren").await.unwrap().unwrap();
+        let before = queued(&mut tx).await;
+
+        let same = found(Health::from_slug(&row.health), "andra ord om samma sak");
+        assert!(turn_health::turned(&mut tx, &row, &same, later(60)).await.unwrap().is_none());
+        assert_eq!(turn_health::since(&row, same.health, later(60)), NOW, "it has been so since then");
+        assert_eq!(queued(&mut tx).await, before);
+        tx.commit().await.unwrap();
+        assert!(!rang());
+
+        let mut tx = db.write().await.unwrap();
+        let blind = found(Health::Blind, "Den visar ingenting.");
+        let fact = turn_health::turned(&mut tx, &row, &blind, later(60)).await.unwrap().expect("it has turned");
+        assert_eq!((fact.kind, fact.at, fact.actor.as_str()), ("source.health", later(60), "lyhord"));
+        let told = serde_json::json!({ "source": "alekuriren", "from": row.health, "to": "blind" });
+        assert_eq!(fact.body, told, "the reason is no part of the journal");
+        assert_eq!(turn_health::since(&row, Health::Blind, later(60)), later(60));
+        assert_eq!(queued(&mut tx).await, before + 1, "its keepers are told");
+        assert_eq!(journal::after(&mut tx, 0, 9).await.unwrap().len(), 0, "the caller writes it, with its own");
+        assert!(!rang(), "nothing is true yet");
+        tx.commit().await.unwrap();
+        assert!(rang());
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
