@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::app::App;
 use crate::assignment::Role;
 use crate::audit::rush::{self, Bounds, Counted, WEEKS};
-use crate::audit::rush_store;
+use crate::audit::rush_store::{self, Rush};
 use crate::chat::notice::Notice;
 use crate::clock::Time;
 use crate::db::Tx;
@@ -17,50 +17,38 @@ use crate::journal::{self, Fact};
 
 const WEEK: Duration = Duration::from_hours(7 * 24);
 
-/// Looks at the window that ends now.
+/// Looks at the window that ends now; most times that is two questions. Where the alarm is off, what lasted is over.
 ///
 /// # Errors
 /// What the database says.
 pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     let bounds = app.config.rush;
-    if bounds.hours == 0 {
-        return Ok(());
-    }
     let mut tx = app.db.read().await?;
-    let counted: BTreeMap<String, Counted> = window(&mut tx, bounds, now).await?.into_iter().collect();
+    let counted = if bounds.hours == 0 { Vec::new() } else { window(&mut tx, bounds, now).await? };
+    let counted: BTreeMap<String, Counted> = counted.into_iter().collect();
     let lasting = rush_store::lasting(&mut tx).await?;
-    let many = |counted: &Counted| counted.posts >= i64::from(bounds.least);
-    if lasting.is_empty() && !counted.values().any(many) {
+    let begun = begun(&mut tx, bounds, &counted, &lasting, now).await?;
+    drop(tx);
+    let posts = |known: &Rush| counted.get(&known.topic).copied().unwrap_or_default();
+    let (over, lasting): (Vec<&Rush>, Vec<&Rush>) =
+        lasting.iter().partition(|known| rush::is_over(posts(known).posts, known.posts));
+    let grown: Vec<&Rush> = lasting.into_iter().filter(|known| posts(known).posts > known.posts).collect();
+    if begun.is_empty() && over.is_empty() && grown.is_empty() {
         return Ok(());
     }
-    let mut earlier: BTreeMap<String, [i64; WEEKS]> = BTreeMap::new();
-    let mut week = now;
-    for n in 0..WEEKS {
-        week = week.minus(WEEK);
-        for (topic, counted) in window(&mut tx, bounds, week).await? {
-            earlier.entry(topic).or_default()[n] = counted.posts;
-        }
-    }
-    drop(tx);
 
     let mut tx = app.db.write().await?;
     let mut facts = Vec::new();
-    for known in &lasting {
-        let counted = counted.get(&known.topic).copied().unwrap_or_default();
-        if !rush::is_over(counted.posts, known.posts) {
-            rush_store::grow(&mut tx, known.id, counted).await?;
-        } else if rush_store::end(&mut tx, known.id, now).await? {
+    for known in grown {
+        rush_store::grow(&mut tx, known.id, posts(known)).await?;
+    }
+    for known in over {
+        if rush_store::end(&mut tx, known.id, now).await? {
             facts.push(fact("rush.ended", &known.topic, known.posts, known.writers, now));
         }
     }
-    for (topic, counted) in &counted {
-        let earlier = earlier.get(topic).copied().unwrap_or_default();
-        if lasting.iter().any(|known| known.topic == *topic) || !rush::begins(*counted, &earlier, bounds) {
-            continue;
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "a number of posts, rounded")]
-        let usual = rush::usual(&earlier).round() as i64;
-        let Some(id) = rush_store::begin(&mut tx, topic, bounds.hours, *counted, usual, now).await? else { continue };
+    for (topic, counted, usual) in begun {
+        let Some(id) = rush_store::begin(&mut tx, topic, bounds.hours, counted, usual, now).await? else { continue };
         let notice = Notice::Rush { since: now.minus(span(bounds)) };
         tell_role_at_work(app, &mut tx, Role::Communicator, &notice, &format!("rush:{id}"), now).await?;
         facts.push(fact("rush.began", topic, counted.posts, counted.writers, now));
@@ -71,6 +59,34 @@ pub async fn run(app: &App, now: Time) -> anyhow::Result<()> {
     }
     tx.ring_on_commit(WEB_BELL);
     Ok(tx.commit().await?)
+}
+
+/// The topics about which a rush begins now, with what is usual. The earlier weeks are asked for only when there are
+/// enough posts about a topic that has none.
+async fn begun<'a>(
+    tx: &mut Tx,
+    bounds: Bounds,
+    counted: &'a BTreeMap<String, Counted>,
+    lasting: &[Rush],
+    now: Time,
+) -> sqlx::Result<Vec<(&'a str, Counted, i64)>> {
+    let new = |topic: &str| lasting.iter().all(|known| known.topic != topic);
+    let many: Vec<_> =
+        counted.iter().filter(|(topic, counted)| rush::is_enough(**counted, bounds) && new(topic)).collect();
+    if many.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut earlier: BTreeMap<String, [i64; WEEKS]> = BTreeMap::new();
+    let mut week = now;
+    for n in 0..WEEKS {
+        week = week.minus(WEEK);
+        for (topic, counted) in window(tx, bounds, week).await? {
+            earlier.entry(topic).or_default()[n] = counted.posts;
+        }
+    }
+    let of = |topic: &str| earlier.get(topic).copied().unwrap_or_default();
+    let begins = many.into_iter().filter(|(topic, counted)| rush::begins(**counted, &of(topic), bounds));
+    Ok(begins.map(|(topic, counted)| (topic.as_str(), *counted, rush::usual(&of(topic)))).collect())
 }
 
 async fn window(tx: &mut Tx, bounds: Bounds, until: Time) -> sqlx::Result<Vec<(String, Counted)>> {

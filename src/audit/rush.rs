@@ -54,18 +54,23 @@ pub struct Counted {
     pub writers: i64,
 }
 
-/// How many posts there use to be in these hours of the week.
+/// How many posts there use to be in these hours of the week, rounded.
 #[must_use]
-pub fn usual(earlier: &[i64; WEEKS]) -> f64 {
+pub fn usual(earlier: &[i64; WEEKS]) -> i64 {
     let (calm, weeks) = calm(earlier);
-    calm / weeks
+    (2 * calm + weeks) / (2 * weeks)
 }
 
 /// The posts of all weeks but the loudest, and how many weeks those are.
-fn calm(earlier: &[i64; WEEKS]) -> (f64, f64) {
+fn calm(earlier: &[i64; WEEKS]) -> (i64, i64) {
     let loudest = earlier.iter().max().copied().unwrap_or_default();
-    let calm = earlier.iter().sum::<i64>() - loudest;
-    (f64::from(i32::try_from(calm).unwrap_or(i32::MAX)), f64::from(u8::try_from(WEEKS - 1).unwrap_or(u8::MAX)))
+    (earlier.iter().sum::<i64>() - loudest, i64::try_from(WEEKS - 1).unwrap_or(i64::MAX))
+}
+
+/// Whether there are enough posts by enough writers for anybody to want to hear of them.
+#[must_use]
+pub fn is_enough(now: Counted, bounds: Bounds) -> bool {
+    now.posts >= i64::from(bounds.least) && now.writers >= i64::from(bounds.writers)
 }
 
 /// Whether a rush begins: enough posts by enough writers, twice as many as in most earlier weeks, and hardly by chance.
@@ -73,10 +78,7 @@ fn calm(earlier: &[i64; WEEKS]) -> (f64, f64) {
 pub fn begins(now: Counted, earlier: &[i64; WEEKS], bounds: Bounds) -> bool {
     let mut weeks = *earlier;
     weeks.sort_unstable();
-    now.posts >= i64::from(bounds.least)
-        && now.writers >= i64::from(bounds.writers)
-        && now.posts >= 2 * weeks[WEEKS - 2]
-        && chance(now.posts, earlier) < CHANCE
+    is_enough(now, bounds) && now.posts >= 2 * weeks[WEEKS - 2] && chance(now.posts, earlier) < CHANCE
 }
 
 /// Whether a rush has ended: fewer than half as many write as when most did.
@@ -87,7 +89,9 @@ pub fn is_over(posts: i64, most: i64) -> bool {
 
 /// The chance of `posts` or more by what the earlier weeks say.
 fn chance(posts: i64, earlier: &[i64; WEEKS]) -> f64 {
+    let number = |of: i64| f64::from(i32::try_from(of).unwrap_or(i32::MAX));
     let (calm, weeks) = calm(earlier);
+    let (calm, weeks) = (number(calm), number(weeks));
     let (shape, stay) = (calm + PRIOR, (weeks + PRIOR) / (weeks + PRIOR + 1.0));
     let (mut below, mut term, mut n) = (0.0, stay.powf(shape), 0.0);
     for _ in 0..posts.clamp(0, 100_000) {
@@ -126,6 +130,11 @@ mod tests {
     fn a_rush_of_last_week_hides_none_of_this_week() {
         assert!(begins(counted(14, 12), &[30, 1, 0, 2], BOUNDS));
         assert!(!begins(counted(14, 12), &[30, 28, 0, 2], BOUNDS), "twice is a habit");
+    }
+
+    #[test]
+    fn what_is_usual_is_rounded_and_leaves_out_the_loudest_week() {
+        assert_eq!([usual(&[0; WEEKS]), usual(&[30, 1, 0, 2]), usual(&[2, 2, 1, 9])], [0, 1, 2]);
     }
 
     #[test]

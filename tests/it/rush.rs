@@ -1,15 +1,18 @@
 //! A rush: many people write about one topic in a short time. It is told once, stands in the inbox, and ends. One angry
 //! person, copies of one text, what was written yesterday and what is imported are none.
 
-use lyhord::clock::Time;
+use lyhord::app::App;
+use lyhord::clock::{Clock, Time};
+use lyhord::config::Overrides;
 use lyhord::jobs::keep_posts::{self, From};
 use lyhord::source::store::Named;
 use lyhord::source::{self, Kind, Post};
-use lyhord::{chat, journal};
+use lyhord::{chat, jobs, journal};
 
 use crate::channels::Stage;
 use crate::harness::{ENGINES, Engine, at};
 use crate::pages::{CHIEF, OF_STREETS};
+use crate::running::config;
 use crate::tips::page;
 
 const FORUM: &str = "[[source]]\nkey = \"forum\"\nname = \"Forum\"\nkind = \"feed\"\nchannel = \"forum\"\n\
@@ -165,4 +168,39 @@ async fn who_is_not_at_work_hears_of_a_rush_when_she_is_and_since_when_it_was() 
         "{said}"
     );
     stage.ends_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_alarm_is_switched_off_what_lasted_is_over_and_nothing_begins() {
+    for engine in ENGINES {
+        let stage = stage(engine, at(1, 10, 0)).await;
+        stage.hears("forum", &twelve(each_by_another, at(1, 9, 0)), &[]).await;
+        looks(&stage).await;
+        assert_eq!(stage.facts(&["rush.began", "rush.ended"]).await, [1, 0]);
+        let service = "[municipality]\nname = \"Ale kommun\"\ncontact = \"test@example.se\"\n\
+             base_url = \"https://lyhord.example.se/\"\n[rush]\nhours = 0\n";
+        let off = App::open(config(service, FORUM, stage.address()), Clock::manual(stage.now())).await.unwrap();
+        for _ in 0..2 {
+            jobs::watch_rushes::run(&off, stage.now()).await.unwrap();
+        }
+        off.db.close().await;
+        assert_eq!(stage.facts(&["rush.began", "rush.ended"]).await, [1, 1]);
+        stage.ends_whole().await;
+    }
+}
+
+#[test]
+fn a_limit_that_makes_no_sense_is_said_with_what_is_expected() {
+    let service = "[municipality]\nname = \"Ale\"\ncontact = \"a@b.se\"\nbase_url = \"https://l.example.se/\"\n\
+         [rush]\nhours = 48\npost = 3\n";
+    let empty = ["sources.toml", "organisation.toml", "words.toml", "lexicon.toml"].map(|name| (name, ""));
+    let texts = [("lyhord.toml", service), empty[0], empty[1], empty[2], empty[3]];
+    let problems = lyhord::config::read_texts(texts, &Overrides::default()).unwrap_err();
+    let said: Vec<String> =
+        problems.iter().map(ToString::to_string).filter(|said| said.starts_with("lyhord.toml")).collect();
+    assert!(said.iter().any(|said| said.contains(":6:") && said.contains('0') && said.contains("24")), "{said:?}");
+    assert!(
+        said.iter().any(|said| said.contains(":7:") && said.contains("post") && said.contains("posts")),
+        "{said:?}"
+    );
 }
