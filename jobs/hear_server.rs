@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use crate::app::App;
-use crate::http::{Called, DialError, Frame};
+use crate::http::{Called, DialError, Frame, REST_MAX};
 use crate::jobs::keep_posts::{self, From};
 use crate::jobs::turn::{self, ASK_AGAIN};
 use crate::jobs::{TIMETABLE_BELL, WEB_BELL};
@@ -25,8 +25,6 @@ use crate::source::{self, Gone, Name, PollError, Post, channel_store};
 const BEAT: Duration = Duration::from_secs(2);
 /// Beats from one renewal to the next.
 const RENEW: u32 = 4;
-/// The longest pause (real) between two tries.
-const PAUSE_MAX: Duration = Duration::from_mins(1);
 /// After so many things in a row that are no events, it is not such a stream.
 const ODD_MAX: u32 = 10;
 
@@ -62,10 +60,10 @@ pub async fn run(app: Arc<App>, key: String) -> anyhow::Result<()> {
             continue;
         };
         // Reading goes on by the timetable; a stream that is away costs promptness, edits and deletions, but no posts.
-        failures = if began.elapsed() > PAUSE_MAX { 1 } else { failures + 1 };
+        failures = if began.elapsed() > REST_MAX { 1 } else { failures + 1 };
         tracing::info!(source = %key, failures, "server's stream ended: {fault}");
         ear.is_away(&fault).await?;
-        tokio::time::sleep(Duration::from_secs(1_u64 << failures.min(6)).min(PAUSE_MAX)).await;
+        tokio::time::sleep(app.rest(failures)).await;
     }
 }
 

@@ -3,7 +3,6 @@
 //! Here are the turn, the hosts and how one goes on after a break; what is heard is in `stream_notes.rs`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ruzstd::decoding::{Dictionary, FrameDecoder};
 use url::Url;
@@ -21,8 +20,6 @@ use crate::source::store::SourceRow;
 use crate::source::watched::SourceSetting;
 use crate::source::{self, Health, PollError};
 
-/// The longest pause (real) between two tries.
-const PAUSE_MAX: Duration = Duration::from_mins(1);
 /// A decompressed message is no larger than this.
 const MESSAGE_MAX: usize = 512 * 1024;
 
@@ -60,13 +57,8 @@ pub async fn run(app: Arc<App>, key: String) -> anyhow::Result<()> {
         };
         listener.failed(&fault, tries.failures).await?;
         tries.host = tries.host.wrapping_add(1);
-        tokio::time::sleep(pause(tries.failures)).await;
+        tokio::time::sleep(app.rest(tries.failures)).await;
     }
-}
-
-/// One second, doubled for each try in vain, at most a minute.
-fn pause(failures: u32) -> Duration {
-    Duration::from_secs(1_u64 << failures.saturating_sub(1).min(6)).min(PAUSE_MAX)
 }
 
 async fn row_of(app: &App, key: &str) -> sqlx::Result<Option<SourceRow>> {
@@ -265,12 +257,6 @@ fn decompress(decoder: &mut Option<FrameDecoder>, bytes: &[u8]) -> Option<Vec<u8
 mod tests {
     use super::*;
     use crate::source::jetstream::Message;
-
-    #[test]
-    fn the_pause_doubles_to_a_minute() {
-        let pauses: Vec<u64> = (1..=8).map(|failures| pause(failures).as_secs()).collect();
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
-    }
 
     #[test]
     fn a_message_that_was_compressed_with_the_host_s_dictionary_is_read() {

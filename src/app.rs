@@ -5,6 +5,7 @@ pub mod office;
 pub mod wake;
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use ulid::Ulid;
@@ -307,6 +308,12 @@ impl App {
             Ok(status) => (false, format!("{address} svarar {status}")),
             Err(fault) => (false, format!("{address} svarar inte ({}). Är tjänsten igång?", fault.swedish())),
         }
+    }
+
+    /// How long (real) a stream rests that has ended so many times, one after the other.
+    #[must_use]
+    pub fn rest(&self, failures: u32) -> Duration {
+        self.http.rest(failures)
     }
 
     /// Bytes that a stream needs to be understood (its dictionary); nothing when they are not to be had.

@@ -13,6 +13,7 @@ mod socket;
 
 use std::error::Error as _;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::body::Bytes;
@@ -25,7 +26,10 @@ pub use self::charset::text_of;
 use self::pace::Pace;
 pub use self::socket::{Dial, DialError, Frame, Socket};
 
-/// Bounds of one fetch.
+/// The longest that a stream rests before it is opened again.
+pub const REST_MAX: Duration = Duration::from_mins(1);
+
+/// Bounds of what we ask of others.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// To a connection, TLS included.
@@ -40,6 +44,10 @@ pub struct Limits {
     pub total: Duration,
     /// Longest wait for our turn at a host before somebody else should be read instead.
     pub turn: Duration,
+    /// Questions that a host of feeds may get a minute in the long run.
+    pub per_minute: NonZeroU32,
+    /// Until a stream that has ended is opened again; twice as long after each try in vain.
+    pub again: Duration,
     /// Bytes of a body after decompression.
     pub body_bytes: usize,
     /// Steps from the address asked for to the one that answers.
@@ -55,6 +63,8 @@ impl Default for Limits {
             silent: Duration::from_secs(90), // servers ping every half minute
             total: Duration::from_mins(1),
             turn: Duration::from_secs(20),
+            per_minute: NonZeroU32::new(30).unwrap_or(NonZeroU32::MIN),
+            again: Duration::from_secs(1),
             body_bytes: 10 * 1024 * 1024, // the largest feed seen in the wild is about 8 MB
             redirects: 5,                 // browsers allow 20; no feed needs more than 3
         }
@@ -217,11 +227,17 @@ impl Client {
             public: builder().dns_resolver(resolver).build().map_err(unreachable)?,
             local: builder().build().map_err(unreachable)?,
             judge,
-            pace: Pace::new(limits.turn),
+            pace: Pace::new(limits.turn, limits.per_minute),
             paces: call::Paces::new(),
             agent,
             limits,
         })
+    }
+
+    /// How long a stream rests that has ended so many times, one after the other: a second, doubled to a minute.
+    #[must_use]
+    pub fn rest(&self, failures: u32) -> Duration {
+        self.limits.again.saturating_mul(1 << failures.saturating_sub(1).min(6)).min(REST_MAX)
     }
 
     /// Asks, follows, reads.

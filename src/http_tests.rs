@@ -255,7 +255,8 @@ async fn while_one_question_is_unanswered_another_to_that_host_is_put_off_and_ne
 
 #[tokio::test]
 async fn a_host_has_one_seat_and_after_a_burst_a_pace() {
-    let pace = Pace::new(Duration::from_millis(300));
+    let usual = Limits::default().per_minute;
+    let pace = Pace::new(Duration::from_millis(300), usual);
     let seat = pace.turn("a.example:443").await.unwrap();
     assert_eq!(pace.turn("a.example:443").await.unwrap_err(), FetchError::Busy);
     assert!(pace.turn("b.example:443").await.is_ok());
@@ -265,10 +266,16 @@ async fn a_host_has_one_seat_and_after_a_burst_a_pace() {
     }
     assert_eq!(pace.turn("a.example:443").await.unwrap_err(), FetchError::Busy, "the sixth comes too soon");
     assert!(pace.turn("b.example:443").await.is_ok(), "each host has its own pace");
-    let patient = Pace::new(Duration::from_secs(20));
+    let patient = Pace::new(Duration::from_secs(20), usual);
     let begun = std::time::Instant::now();
     for _ in 0..6 {
         drop(patient.turn("a.example:443").await.unwrap());
     }
     assert!(begun.elapsed() >= Duration::from_millis(1_900), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn a_stream_that_ends_again_and_again_rests_twice_as_long_each_time_and_at_most_a_minute() {
+    let rests: Vec<u64> = (1..=8).map(|failures| client().rest(failures).as_secs()).collect();
+    assert_eq!(rests, [1, 2, 4, 8, 16, 32, 60, 60]);
 }

@@ -14,8 +14,6 @@ use super::FetchError;
 /// Questions that a host may get at once before the pace below begins: a redirect and its target, a page and the two
 /// or three feeds that it names.
 const BURST: NonZeroU32 = NonZeroU32::new(5).unwrap();
-/// Thereafter one every two seconds.
-const PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).unwrap();
 /// Added to each wait, so that those who wait do not all go at once.
 const JITTER: Duration = Duration::from_millis(500);
 /// Hosts remembered before the idle ones are forgotten.
@@ -34,8 +32,8 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(turn: Duration) -> Self {
-        let quota = Quota::per_minute(PER_MINUTE).allow_burst(BURST);
+    pub(super) fn new(turn: Duration, per_minute: NonZeroU32) -> Self {
+        let quota = Quota::per_minute(per_minute).allow_burst(BURST);
         Self { limiter: DefaultKeyedRateLimiter::keyed(quota), seats: Mutex::default(), pauses: Mutex::default(), turn }
     }
 

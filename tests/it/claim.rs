@@ -10,9 +10,9 @@ use lyhord::web::{secret, store};
 use reqwest::StatusCode;
 use reqwest::header::{CONTENT_TYPE, COOKIE};
 
-use crate::harness::{Engine, database};
+use crate::harness::Engine;
 use crate::kill::{Process, port};
-use crate::pages::{House, NOW, OF_WATER, Told, furnish};
+use crate::pages::{House, NOW, OF_WATER, Told, house_on};
 
 const ALSO_OF_WATER: &str = "sixten-prov";
 const CASES: usize = 20;
@@ -84,11 +84,11 @@ impl Signed {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_clicks_in_two_programs_exactly_one_takes_the_case() {
-    let database = database(Engine::Postgres);
-    let house = furnish(&database.address, tempfile::tempdir().unwrap()).await;
+    let house = house_on(Engine::Postgres).await;
     let folder = tempfile::tempdir().unwrap();
     let (one, two) = (port(), port());
-    let _programs = [web(folder.path(), &database.address, one), web(folder.path(), &database.address, two)];
+    let _programs =
+        [web(folder.path(), &house.database.address, one), web(folder.path(), &house.database.address, two)];
     let hilda = Signed::at(&house, one, OF_WATER).await;
     let sixten = Signed::at(&house, two, ALSO_OF_WATER).await;
     for n in 0..CASES {

@@ -1,6 +1,8 @@
 //! What every test needs: both databases, and a told time.
 
 use std::future::Future;
+use std::path::Path;
+use std::sync::OnceLock;
 
 use lyhord::clock::Time;
 use lyhord::db::{Db, Tx};
@@ -18,19 +20,54 @@ pub enum Engine {
 
 pub const ENGINES: [Engine; 2] = [Engine::Sqlite, Engine::Postgres];
 
-/// A new, empty database; its file, if any, goes with `folder`.
+/// The file of a database of `SQLite`'s, in a folder of its own.
+const FILE: &str = "lyhord.sqlite";
+
+/// A new database; its file, if any, goes with `folder`.
 pub struct Database {
     pub address: String,
     _folder: tempfile::TempDir,
 }
 
+/// A database with its tables and nothing in them: a copy, since to make them takes longer than most tests.
 pub fn database(engine: Engine) -> Database {
-    let folder = tempfile::Builder::new().prefix("lyhord-test").tempdir().unwrap();
+    static SQLITE: OnceLock<Vec<u8>> = OnceLock::new();
+    static POSTGRES: OnceLock<String> = OnceLock::new();
+    let folder = folder();
     let address = match engine {
-        Engine::Sqlite => format!("sqlite:{}", folder.path().join("lyhord.sqlite").display()),
-        Engine::Postgres => postgres::fresh(),
+        Engine::Sqlite => {
+            let tables = SQLITE.get_or_init(|| {
+                let first = self::folder();
+                make_tables(sqlite_in(first.path()));
+                std::fs::read(first.path().join(FILE)).unwrap()
+            });
+            std::fs::write(folder.path().join(FILE), tables).unwrap();
+            sqlite_in(folder.path())
+        }
+        Engine::Postgres => postgres::like(POSTGRES.get_or_init(|| {
+            let first = postgres::empty();
+            make_tables(first.clone());
+            first
+        })),
     };
     Database { address, _folder: folder }
+}
+
+/// On a thread of its own, since whoever asks for a database may be in a runtime already.
+fn make_tables(address: String) {
+    let make = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async { Db::open(&address, 4).await.unwrap().close().await });
+    };
+    std::thread::spawn(make).join().unwrap();
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::Builder::new().prefix("lyhord-test").tempdir().unwrap()
+}
+
+fn sqlite_in(folder: &Path) -> String {
+    format!("sqlite:{}", folder.join(FILE).display())
 }
 
 /// Runs a test's body on both engines, one after the other, each on an empty database.

@@ -19,6 +19,8 @@ use lyhord::web::access::{TABLE, Who, lets_in};
 use lyhord::web::{secret, sign_in, store};
 use tower::ServiceExt as _;
 
+use crate::harness::{Database, Engine, database};
+
 /// Monday, in office hours.
 pub const NOW: &str = "2026-11-23T10:42:00+01:00";
 const PASSWORD: &str = "blåbär växer vid sjön";
@@ -32,16 +34,16 @@ pub const OF_STREETS: &str = "tove-fiktivgren";
 pub struct House {
     pub app: Arc<App>,
     pub source: SourceId,
+    pub database: Database,
     _folder: tempfile::TempDir,
 }
 
 pub async fn house() -> House {
-    let folder = tempfile::tempdir().unwrap();
-    let database = format!("sqlite:{}", folder.path().join("t.sqlite").display());
-    furnish(&database, folder).await
+    house_on(Engine::Sqlite).await
 }
 
-pub async fn furnish(database: &str, folder: tempfile::TempDir) -> House {
+pub async fn house_on(engine: Engine) -> House {
+    let (database, folder) = (database(engine), tempfile::tempdir().unwrap());
     let token = folder.path().join("token");
     std::fs::write(&token, "123:TEST").unwrap();
     let service = format!(
@@ -50,7 +52,8 @@ pub async fn furnish(database: &str, folder: tempfile::TempDir) -> House {
         token.display()
     );
     let now = Time::parse(NOW).unwrap();
-    let config = Config { metrics_token: Some("matare".into()), ..crate::running::config(&service, "", database) };
+    let config =
+        Config { metrics_token: Some("matare".into()), ..crate::running::config(&service, "", &database.address) };
     let app = App::open(config, Clock::manual(now)).await.unwrap();
     let mut tx = app.db.write().await.unwrap();
     let named = Named {
@@ -65,7 +68,7 @@ pub async fn furnish(database: &str, folder: tempfile::TempDir) -> House {
     lyhord::source::store::take_over_configuration(&mut tx, &[named], now).await.unwrap();
     let source = lyhord::source::store::by_key(&mut tx, "tidning").await.unwrap().unwrap().id;
     tx.commit().await.unwrap();
-    House { app: Arc::new(app), source, _folder: folder }
+    House { app: Arc::new(app), source, database, _folder: folder }
 }
 
 /// A post and whose it is.

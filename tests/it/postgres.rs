@@ -60,6 +60,7 @@ fn start() -> Cluster {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let script = format!(
         "{} -D '{}' -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off -c max_connections=200 \
+         -c full_page_writes=off -c synchronous_commit=off -c wal_level=minimal -c max_wal_senders=0 -c autovacuum=off \
          -c log_min_messages=fatal & server=$!; read -r _; kill -QUIT $server; wait $server; rm -rf '{}'",
         tools.join("postgres").display(),
         data.display(),
@@ -85,12 +86,21 @@ fn start() -> Cluster {
 }
 
 /// The address of a new, empty database.
-pub fn fresh() -> String {
+pub fn empty() -> String {
+    copy_of("template0")
+}
+
+/// The address of a new database that is like the one at `address`, which nobody is connected to.
+pub fn like(address: &str) -> String {
+    copy_of(address.rsplit('/').next().unwrap())
+}
+
+fn copy_of(template: &str) -> String {
     let cluster = CLUSTER.get_or_init(start);
     let name = format!("t{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let server = cluster.address.trim_start_matches("postgres://lyhord@127.0.0.1:").to_owned();
     let made = Command::new(tools().join("createdb"))
-        .args(["-h", "127.0.0.1", "-p", &server, "-U", "lyhord", &name])
+        .args(["-h", "127.0.0.1", "-p", &server, "-U", "lyhord", "-T", template, &name])
         .status()
         .unwrap();
     assert!(made.success(), "createdb");

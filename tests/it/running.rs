@@ -1,5 +1,6 @@
 //! The whole program under a told time, with its workers running, waited for without sleeping blindly.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,12 @@ pub fn config(service: &str, sources: &str, database: &str) -> Config {
     .unwrap_or_else(|problems| panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
 }
 
+/// The usual bounds, but that a fake is asked as often as a told time wants, and a stream that has ended soon again.
+pub fn limits() -> Limits {
+    let per_minute = NonZeroU32::new(6_000).unwrap();
+    Limits { per_minute, again: Duration::from_millis(50), ..Limits::default() }
+}
+
 tokio::task_local! {
     /// The bounds of what the programs of a test ask of others, where they are not the usual ones.
     pub static LIMITS: Limits;
@@ -46,7 +53,7 @@ pub struct Running {
 
 impl Running {
     pub async fn start(config: Config, now: Time) -> Self {
-        let limits = LIMITS.try_with(Clone::clone).unwrap_or_default();
+        let limits = LIMITS.try_with(Clone::clone).unwrap_or_else(|_| limits());
         let app = Arc::new(App::open_within(config, Clock::manual(now), limits).await.unwrap());
         app.take_over_configuration().await.unwrap();
         let (stop, mut stopped) = watch::channel(false);

@@ -11,7 +11,7 @@ use lyhord::web::throttle::{FREE_PER_ACCOUNT, FREE_PER_ADDRESS};
 use lyhord::web::{self, password, store};
 use tower::ServiceExt as _;
 
-use crate::harness::at;
+use crate::harness::{Database, Engine, at, database};
 use crate::pages::{OF_STREETS, OF_WATER};
 use crate::running::config;
 
@@ -23,23 +23,22 @@ const HOME: &str = "198.51.100.9";
 /// A service whose own proxy says where people come from.
 struct Door {
     app: Arc<App>,
-    _folder: tempfile::TempDir,
+    _database: Database,
 }
 
 impl Door {
     async fn open() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let database = format!("sqlite:{}", folder.path().join("t.sqlite").display());
+        let database = database(Engine::Sqlite);
         let service = "[municipality]\nname = \"Ale kommun\"\ncontact = \"x\"\nbase_url = \"http://localhost/\"\n\
                        [web]\ntrusted_proxy = true\n";
-        let app = App::open(config(service, "", &database), Clock::manual(at(0, 10, 0))).await.unwrap();
+        let app = App::open(config(service, "", &database.address), Clock::manual(at(0, 10, 0))).await.unwrap();
         let mut tx = app.db.write().await.unwrap();
         for staff in [OF_WATER, OF_STREETS] {
             store::put_account(&mut tx, staff, at(0, 10, 0)).await.unwrap();
             store::set_password(&mut tx, staff, &password::hash(PASSWORD).unwrap()).await.unwrap();
         }
         tx.commit().await.unwrap();
-        Self { app: Arc::new(app), _folder: folder }
+        Self { app: Arc::new(app), _database: database }
     }
 
     fn pass(&self, seconds: u64) {

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use lyhord::http::Limits;
 use lyhord::source::{Cursor, Kind, Post};
 
 use crate::bluesky::{self, EVA, Heard, KEPT, lamp, record, uri};
@@ -11,6 +10,7 @@ use crate::fake_bluesky::{FakeJetstream, Fault};
 use crate::fake_mastodon;
 use crate::harness::{Engine, at};
 use crate::mastodon;
+use crate::running::limits;
 use crate::streams::{begun, ends, listens, says, server, until, waits};
 
 const GONE: &str = "select count(*) from mentions where deleted_at is not null";
@@ -25,7 +25,7 @@ async fn a_host_that_refuses_in_whatever_way_is_told_and_heard_again_from_the_sa
         (200, "<html>Logga in</html>", "blind", "oväntat svar (200)"),
     ];
     let each = cases.map(|(status, body, health, why)| async move {
-        let (heard, jetstream) = begun(Limits::default()).await;
+        let (heard, jetstream) = begun(limits()).await;
         // The stream ends, and twice one who comes back is refused: three failures in a row.
         jetstream.refuse_next(status, body);
         jetstream.refuse_next(status, body);
@@ -48,7 +48,7 @@ async fn a_host_that_refuses_in_whatever_way_is_told_and_heard_again_from_the_sa
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_told_twice_is_one_and_what_is_told_out_of_order_is_heard() {
-    let (heard, jetstream) = begun(Limits::default()).await;
+    let (heard, jetstream) = begun(limits()).await;
     for n in 2..=4 {
         says(&jetstream, n);
     }
@@ -102,7 +102,7 @@ fn of_another(rkey: &str, n: i8) -> Post {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_source_keeps_and_its_writer_takes_away_in_the_same_minute_is_gone() {
-    let (heard, jetstream) = begun(Limits::default()).await;
+    let (heard, jetstream) = begun(limits()).await;
     // Kept a moment before it is taken away, and a moment after.
     heard.stage.hears("strom", &[of_another("before", 2)], &[]).await;
     jetstream.deletes(EVA, "before", at(0, 8, 0));
@@ -137,7 +137,7 @@ async fn a_post_of_bluesky_is_linked_to_where_the_municipality_reads_it() {
         assert_eq!(poll.posts[0].url.as_deref(), Some(format!("{begins}{EVA}/post/m").as_str()));
         stage.ends_whole().await;
     }
-    let (heard, _jetstream) = begun(Limits::default()).await;
+    let (heard, _jetstream) = begun(limits()).await;
     let linked = "select count(*) from mentions where url = 'https://bsky.app/profile/did:plc:eva/post/1'";
     assert_eq!(heard.stage.number(linked).await, 1);
     heard.end().await;
@@ -169,7 +169,7 @@ async fn our_own_posts_wait_for_a_server_that_rests_and_come_each_once_though_tu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_s_stream_that_is_cut_in_mid_message_leaves_no_hole_and_what_it_tells_twice_is_once() {
-    let (stage, fake, _folder) = server(Limits::default()).await;
+    let (stage, fake, _folder) = server(limits()).await;
     let second = |n| stage.running.app.clock.set(at(0, 8, 0).plus(Duration::from_secs(n)));
     let count = async |sql: &'static str| {
         stage.running.settle().await;

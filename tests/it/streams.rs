@@ -19,7 +19,7 @@ use crate::fake_mastodon::{self, FakeMastodon};
 use crate::harness::{Engine, at};
 use crate::mastodon;
 use crate::pages::ADMIN;
-use crate::running::LIMITS;
+use crate::running::{LIMITS, limits};
 use crate::tips::page;
 
 /// Longest time (real) that something may take to be seen.
@@ -28,7 +28,7 @@ const MESSAGES: &str = "select cast(coalesce(sum(items), 0) as bigint) from sour
 
 /// Bounds with which silence is too long after a while: longer than it takes until what was heard is written down.
 fn soon_silent(seconds: u64) -> Limits {
-    Limits { silent: Duration::from_secs(seconds), ..Limits::default() }
+    Limits { silent: Duration::from_secs(seconds), ..limits() }
 }
 
 /// A stream that has been heard at eight o'clock and has said one thing about us.
@@ -99,7 +99,7 @@ async fn a_stream_that_falls_silent_is_opened_anew_and_is_neither_well_nor_super
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_opens_and_ends_at_once_is_not_heard_and_is_dead_after_a_week() {
-    let (heard, jetstream) = begun(Limits::default()).await;
+    let (heard, jetstream) = begun(limits()).await;
     jetstream.has_trouble(Some(Trouble::Closes));
     let row = until(&heard, "it ends again and again", |row| row.failures >= 3).await;
     assert_eq!(row.health, "degraded");
@@ -114,7 +114,7 @@ async fn a_stream_that_opens_and_ends_at_once_is_not_heard_and_is_dead_after_a_w
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_that_sends_something_else_is_blind_and_what_it_sends_counts_for_nothing() {
     for nonsense in ["<html>Logga in för att läsa om Ale kommun</html>", r#"{"svar":"Brunt vatten i Ale kommun"}"#] {
-        let (heard, jetstream) = begun(Limits::default()).await;
+        let (heard, jetstream) = begun(limits()).await;
         assert_eq!(heard.stage.number(MESSAGES).await, 1);
         jetstream.has_trouble(Some(Trouble::Says(nonsense)));
         let blind = until(&heard, "nobody sees through it", |row| row.health == "blind").await;
@@ -135,7 +135,7 @@ async fn a_stream_that_sends_something_else_is_blind_and_what_it_sends_counts_fo
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_whose_messages_have_no_place_after_all_is_blind_too() {
-    let (heard, jetstream) = begun(Limits::default()).await;
+    let (heard, jetstream) = begun(limits()).await;
     jetstream.has_trouble(Some(Trouble::Says(r#"{"seq":"ett","record":{"text":"Brunt vatten i Ale kommun"}}"#)));
     until(&heard, "it is left", |row| row.failures >= 1).await;
     heard.stage.running.app.clock.set(at(0, 8, 30));
@@ -150,7 +150,7 @@ async fn a_stream_whose_messages_have_no_place_after_all_is_blind_too() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_host_that_asks_us_to_wait_is_not_asked_before_its_time() {
     for status in [429, 503] {
-        let (heard, jetstream) = begun(Limits::default()).await;
+        let (heard, jetstream) = begun(limits()).await;
         jetstream.refuse_next_with(status, "", vec![("retry-after", "120".to_owned())]);
         jetstream.ends_after(0, "ConsumerTooSlow");
         says(&jetstream, 2);
@@ -169,7 +169,7 @@ async fn a_host_that_asks_us_to_wait_is_not_asked_before_its_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_post_that_is_changed_on_bluesky_is_a_new_version() {
-    let (heard, jetstream) = begun(Limits::default()).await;
+    let (heard, jetstream) = begun(limits()).await;
     heard.stage.running.app.clock.set(at(0, 8, 15));
     let mended = "Nu är lampan vid torget i Älvängen lagad, tack Ale kommun!";
     jetstream.changes(EVA, "1", record(mended, at(0, 8, 0)), at(0, 8, 10));
@@ -284,7 +284,7 @@ async fn leases(stage: &Stage, key: &str, now: Time) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_s_stream_is_heard_by_one_process_and_taken_over_when_its_turn_has_ended() {
-    let (stage, fake, _folder) = server(Limits::default()).await;
+    let (stage, fake, _folder) = server(limits()).await;
     let listener = listens(&stage);
     waits("somebody listens", async || fake.listeners() == 1).await;
     assert!(!leases(&stage, "taggar", stage.now()).await, "it has the turn");
