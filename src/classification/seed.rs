@@ -21,7 +21,7 @@ pub const HELD_OUT: [&str; 8] = [
 pub const UNREAD: [&str; 2] = ["omskrivaren", "torgtyckaren"];
 
 /// Every voice and its posts, one JSON object a line.
-const VOICES: [(&str, &str); 72] = [
+const VOICES: [(&str, &str); 74] = [
     ("anhorig-omsorg", include_str!("seed/anhorig-omsorg.jsonl")),
     ("arg-villaagare", include_str!("seed/arg-villaagare.jsonl")),
     ("blandat", include_str!("seed/blandat.jsonl")),
@@ -95,6 +95,8 @@ const VOICES: [(&str, &str); 72] = [
     ("ton-11", include_str!("seed/ton-11.jsonl")),
     ("ton-12", include_str!("seed/ton-12.jsonl")),
     ("ton-13", include_str!("seed/ton-13.jsonl")),
+    ("kvartersliv", include_str!("seed/kvartersliv.jsonl")),
+    ("vardagsbehov", include_str!("seed/vardagsbehov.jsonl")),
 ];
 
 /// All labelled posts, in the order of the voices. Lines that are no posts are left out; a test says there are none.
