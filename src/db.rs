@@ -78,6 +78,16 @@ pub enum DbError {
     /// There is no database there, and whoever asks makes none.
     #[error("there is no database at {0}")]
     Missing(String),
+    /// Nobody answers at the address, or whoever does lets us not in.
+    #[error(
+        "the database at {place} cannot be reached ({fault}): start it, or correct the address ([database] address in lyhord.toml, LYHORD_DATABASE or --database)"
+    )]
+    Unreachable {
+        /// Host, port and name; no user and no password.
+        place: String,
+        /// What came of trying.
+        fault: sqlx::Error,
+    },
     /// A migration did not go through.
     #[error("migration: {0}")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -185,11 +195,14 @@ impl Db {
             open_sqlite(path).await?
         } else if address.starts_with("postgres:") || address.starts_with("postgresql:") {
             let options = PgConnectOptions::from_str(address)?.disable_statement_logging();
+            let place =
+                format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or_default());
             let pool = PgPoolOptions::new()
                 .max_connections(connections.max(4))
                 .acquire_timeout(ACQUIRE_TIMEOUT)
                 .connect_with(options)
-                .await?;
+                .await
+                .map_err(|fault| DbError::Unreachable { place, fault })?;
             Pools::Postgres(pool)
         } else {
             let scheme = address.split(':').next().unwrap_or_default();

@@ -199,6 +199,20 @@ fn exit_codes_are_as_help_says() {
     }
 }
 
+#[test]
+fn a_database_that_nobody_answers_for_is_told_with_its_place_and_without_its_password() {
+    let folder = shipped();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let said = Command::new(env!("CARGO_BIN_EXE_lyhord"))
+        .args(["--config", &folder.path().display().to_string()])
+        .args(["--database", &format!("postgres://lyhord:hemligt@{nobody}/ale"), "journal", "verify"])
+        .output()
+        .unwrap();
+    assert_eq!(said.status.code(), Some(3), "{}", text(&said));
+    assert!(text(&said).contains(&format!("the database at {nobody}/ale cannot be reached")), "{}", text(&said));
+    assert!(text(&said).contains("LYHORD_DATABASE") && !text(&said).contains("hemligt"), "{}", text(&said));
+}
+
 /// In the log of whoever starts it: what is wrong, both versions, and the ways out; and nothing is changed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_program_that_is_older_than_its_database_says_so_and_ends_with_its_exit_code() {
