@@ -12,7 +12,7 @@ use lyhord::web::{self, secret, store};
 use tower::ServiceExt as _;
 
 use crate::channels::Stage;
-use crate::harness::{ENGINES, at, on_both};
+use crate::harness::{ENGINES, Engine, at, on_both};
 use crate::pages::{ADMIN, CHIEF, COMMUNICATOR, OF_STREETS, OF_WATER};
 
 const BROWN: &str = "Brunt vatten ur kranen i Nol sedan i morse, vem på Ale kommun kan svara?";
@@ -83,6 +83,23 @@ fn form(fields: &[(&str, &str)], picture: Option<(&str, &[u8])>) -> Vec<u8> {
     body.extend_from_slice(bytes);
     body.extend_from_slice(b"\r\n------prov--\r\n");
     body
+}
+
+/// What a colleague saw in a closed place stays there: a link that she pastes is for people to follow.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_in_a_tip_stands_in_the_case_and_is_asked_for_by_no_program() {
+    let server = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let link = format!("http://{}/grupp/inlagg", server.local_addr().unwrap());
+    let stage = Stage::open(Engine::Sqlite, "", at(0, 9, 0)).await;
+    let told = [("text", BROWN), ("lank", link.as_str()), ("plats", "Gruppen Vi i Nol"), ("oppet", "open")];
+    assert_eq!(Browser::of(&stage, OF_WATER).await.tells(&told, None).await.0, StatusCode::SEE_OTHER);
+    stage.running.settle().await;
+    let (_, page) = Browser::of(&stage, COMMUNICATOR).await.gets("/arende/1").await;
+    assert!(page.contains(&format!("href=\"{link}\"")), "{page}");
+    stage.until(at(1, 9, 0)).await;
+    let asked = tokio::time::timeout(std::time::Duration::from_millis(50), server.accept()).await;
+    assert!(asked.is_err(), "somebody has asked for it");
+    stage.ends_whole().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
