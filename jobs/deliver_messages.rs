@@ -11,7 +11,7 @@ use crate::chat::notice::Notice;
 use crate::chat::outbox_store::Health;
 use crate::chat::store::MessageRow;
 use crate::chat::{self, Channel, Message, SendError, outbox_store, undelivered_store};
-use crate::clock::Time;
+use crate::clock::{Time, doubled};
 use crate::db::Tx;
 use crate::jobs::keep_hours::Hours;
 use crate::jobs::tell_of_voices::{tell_admins_at_work, voice_fell};
@@ -291,8 +291,7 @@ async fn send(app: &App, row: &MessageRow) -> Result<chat::Receipt, SendError> {
 
 /// How long a message waits after its n-th try: what the service asked for, or ours, doubled to a cap.
 fn pause(attempts: i64, retry_after: Option<Duration>) -> Duration {
-    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(0).min(10);
-    let ours = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST_PAUSE);
+    let ours = doubled(FIRST_PAUSE, u32::try_from(attempts.saturating_sub(1)).unwrap_or(0), LONGEST_PAUSE);
     retry_after.map_or(ours, |asked| asked.max(Duration::from_millis(100)))
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::clock::doubled;
 use crate::jobs::TIMETABLE_BELL;
 use crate::jobs::turn::{self, ASK_AGAIN};
 use crate::source::kinds::SourceKind;
@@ -17,6 +18,8 @@ use crate::source::{self, MailSource, channel_store};
 const RENEW: Duration = Duration::from_secs(8);
 /// A burst of letters becomes one reading (real).
 const BURST: Duration = Duration::from_secs(1);
+/// The first pause (real) before another try; doubled after each in vain.
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause (real) between two tries.
 const PAUSE_MAX: Duration = Duration::from_mins(5);
 
@@ -46,7 +49,7 @@ pub async fn run(app: Arc<App>, key: String) -> anyhow::Result<()> {
         let Some(why) = listen(&app, &source, &key, &lease).await? else { continue };
         failures = if began.elapsed() > PAUSE_MAX { 1 } else { failures + 1 };
         tracing::info!(source = %key, failures, "the mailbox's bell is away: {why}");
-        tokio::time::sleep(Duration::from_secs(1_u64 << failures.min(9)).min(PAUSE_MAX)).await;
+        tokio::time::sleep(doubled(FIRST_PAUSE, failures.saturating_sub(1), PAUSE_MAX)).await;
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::app::{App, wake};
 use crate::assignment::absence_feed_store::{self, FeedRow};
 use crate::assignment::{self, Organisation, ical};
-use crate::clock::Time;
+use crate::clock::{Time, doubled};
 use crate::db::Tx;
 use crate::jobs::{Job, TIMETABLE_BELL, WEB_BELL};
 use crate::journal::{self, Fact};
@@ -109,8 +109,7 @@ async fn write(
         Outcome::Failed(why, wait) => {
             feed.failures += 1;
             feed.why = why;
-            let doublings = u32::try_from(feed.failures.min(8)).unwrap_or(8);
-            let ours = EVERY.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST);
+            let ours = doubled(EVERY, u32::try_from(feed.failures).unwrap_or(u32::MAX), LONGEST);
             feed.next_poll_at = now.plus(wait.map_or(ours, |asked| asked.max(ours).min(LONGEST)));
         }
     }

@@ -160,6 +160,12 @@ impl Clock {
     }
 }
 
+/// How long to wait before one tries again: `first`, doubled so many times, at most `most`.
+#[must_use]
+pub fn doubled(first: Duration, times: u32, most: Duration) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times)).min(most)
+}
+
 #[expect(clippy::disallowed_methods, reason = "the one place where the machine's clock is read")]
 fn machine_now() -> Time {
     Time::of(Timestamp::now())
@@ -168,6 +174,12 @@ fn machine_now() -> Time {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_doubles_to_its_bound_however_often_it_is_doubled() {
+        let waits = [0, 1, 3, 31, u32::MAX].map(|times| doubled(Duration::from_secs(5), times, Duration::from_mins(1)));
+        assert_eq!(waits.map(|wait| wait.as_secs()), [5, 10, 40, 60, 60]);
+    }
 
     #[test]
     fn a_time_reads_back_as_it_was_written() {

@@ -25,9 +25,13 @@ pub use self::call::{Call, Called, How};
 pub use self::charset::text_of;
 use self::pace::Pace;
 pub use self::socket::{Dial, DialError, Frame, Socket};
+use crate::clock::doubled;
 
 /// The longest that a stream rests before it is opened again.
 pub const REST_MAX: Duration = Duration::from_mins(1);
+
+/// A host of feeds is asked every two seconds in the long run.
+const PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).unwrap();
 
 /// Bounds of what we ask of others.
 #[derive(Debug, Clone)]
@@ -63,7 +67,7 @@ impl Default for Limits {
             silent: Duration::from_secs(90), // servers ping every half minute
             total: Duration::from_mins(1),
             turn: Duration::from_secs(20),
-            per_minute: NonZeroU32::new(30).unwrap_or(NonZeroU32::MIN),
+            per_minute: PER_MINUTE,
             again: Duration::from_secs(1),
             body_bytes: 10 * 1024 * 1024, // the largest feed seen in the wild is about 8 MB
             redirects: 5,                 // browsers allow 20; no feed needs more than 3
@@ -237,7 +241,7 @@ impl Client {
     /// How long a stream rests that has ended so many times, one after the other: a second, doubled to a minute.
     #[must_use]
     pub fn rest(&self, failures: u32) -> Duration {
-        self.limits.again.saturating_mul(1 << failures.saturating_sub(1).min(6)).min(REST_MAX)
+        doubled(self.limits.again, failures.saturating_sub(1), REST_MAX)
     }
 
     /// Asks, follows, reads.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::button::{Act, Nonce};
 use super::{ANSWER_WITHIN, Answer, NOT_NOW, SendError, Speaker};
+use crate::clock::doubled;
 
 /// One who hears. A trait, because a test must tell it what to answer.
 pub trait Hear: Send + Sync + 'static {
@@ -43,13 +44,15 @@ pub struct NotKept;
 /// Speakers heard at the same time: enough that one slow answer keeps nobody waiting, few enough for the database.
 pub(super) const AT_ONCE: usize = 8;
 
+/// The first pause after a fault.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause after a failed round: an hour without network costs a call a minute, and a minute of delay.
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 /// One second, doubled for each failure in a row, at most [`PAUSE_MAX`]; longer only when the service says so.
 #[must_use]
 pub fn pause_after(error: &SendError, failures: u32) -> Duration {
-    let ours = Duration::from_secs(1u64 << failures.saturating_sub(1).min(6)).min(PAUSE_MAX);
+    let ours = doubled(FIRST_PAUSE, failures.saturating_sub(1), PAUSE_MAX);
     match error {
         SendError::Later { retry_after: Some(theirs) } => ours.max(*theirs),
         SendError::Never(_) | SendError::OutOfOrder(_) => PAUSE_MAX,

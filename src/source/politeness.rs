@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use crate::clock::Time;
+use crate::clock::{Time, doubled};
 use crate::source::{Poll, PollError, dates};
 
 /// No source is asked more often, not even our own on the next shelf.
@@ -50,8 +50,7 @@ pub fn next_poll(
 
 /// The interval, doubled for each failure after the first.
 fn back_off(interval: Duration, failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(16); // 2^16 minutes is 45 days: far beyond the cap
-    interval.saturating_mul(1 << doublings).min(CAP)
+    doubled(interval, failures.saturating_sub(1), CAP)
 }
 
 /// Zero to a tenth of `wait`, always the same for the same seed.

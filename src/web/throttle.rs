@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use crate::clock::Time;
+use crate::clock::{Time, doubled};
 
 /// How far back failures count; after a quarter of an hour without any, all is forgotten.
 pub const WINDOW: Duration = Duration::from_mins(15);
@@ -13,16 +13,15 @@ pub const FREE_PER_ACCOUNT: usize = 5;
 pub const FREE_PER_ADDRESS: usize = 30;
 /// The first wait; it doubles with each failure.
 const FIRST_WAIT: Duration = Duration::from_secs(30);
-/// Doublings after which the wait grows no more: 30 s, doubled five times, is the window itself and a little.
-const DOUBLINGS_MAX: u32 = 5;
+/// The longest wait: the window itself and a little.
+const LONGEST_WAIT: Duration = Duration::from_mins(16);
 
 /// Until when one must wait, given the failures in the window (any order); nothing when one may try now.
 #[must_use]
 pub fn wait(failures: &[Time], free: usize, now: Time) -> Option<Time> {
     let recent = failures.iter().filter(|at| **at > now.minus(WINDOW));
     let over = recent.clone().count().checked_sub(free)?;
-    let doublings = u32::try_from(over).unwrap_or(DOUBLINGS_MAX).min(DOUBLINGS_MAX);
-    let until = recent.max()?.plus(FIRST_WAIT.saturating_mul(2_u32.saturating_pow(doublings)));
+    let until = recent.max()?.plus(doubled(FIRST_WAIT, u32::try_from(over).unwrap_or(u32::MAX), LONGEST_WAIT));
     (until > now).then_some(until)
 }
 

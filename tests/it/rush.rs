@@ -75,14 +75,20 @@ fn told(stage: &Stage) -> Vec<String> {
     all.map(|sent| sent.text).filter(|text| text.contains("Ovanligt många")).collect()
 }
 
+/// Twelve people have written in the last hour, and it has been seen that this is a rush.
+async fn begun(engine: Engine) -> Stage {
+    let stage = stage(engine, at(1, 10, 0)).await;
+    stage.hears("forum", &twelve(each_by_another, at(1, 9, 0)), &[]).await;
+    looks(&stage).await;
+    assert_eq!(stage.facts(&["rush.began", "rush.ended"]).await, [1, 0]);
+    stage
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn twelve_people_in_an_hour_are_a_rush_that_is_told_once_shown_and_ended() {
     for engine in ENGINES {
-        let stage = stage(engine, at(1, 10, 0)).await;
-        stage.hears("forum", &twelve(each_by_another, at(1, 9, 0)), &[]).await;
-        looks(&stage).await;
+        let stage = begun(engine).await;
         assert_eq!(stage.number("select count(*) from rushes where topic = 'va' and ended_at is null").await, 1);
-        assert_eq!(stage.facts(&["rush.began", "rush.ended"]).await, [1, 0]);
         let [said] = told(&stage).try_into().unwrap();
         assert!(said.starts_with("Ovanligt många har skrivit om ett och samma ämne sedan kl. 07.00."), "{said}");
         assert!(!said.contains("atten") && !said.contains("skribent"), "a chat abroad hears no topic: {said}");
@@ -173,10 +179,7 @@ async fn who_is_not_at_work_hears_of_a_rush_when_she_is_and_since_when_it_was() 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_the_alarm_is_switched_off_what_lasted_is_over_and_nothing_begins() {
     for engine in ENGINES {
-        let stage = stage(engine, at(1, 10, 0)).await;
-        stage.hears("forum", &twelve(each_by_another, at(1, 9, 0)), &[]).await;
-        looks(&stage).await;
-        assert_eq!(stage.facts(&["rush.began", "rush.ended"]).await, [1, 0]);
+        let stage = begun(engine).await;
         let service = "[municipality]\nname = \"Ale kommun\"\ncontact = \"test@example.se\"\n\
              base_url = \"https://lyhord.example.se/\"\n[rush]\nhours = 0\n";
         let off = App::open(config(service, FORUM, stage.address()), Clock::manual(stage.now())).await.unwrap();
