@@ -231,6 +231,7 @@ fn seconds_or_moment(value: &str, now: Time) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::Limits;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -253,6 +254,30 @@ mod tests {
         let bluesky = [("ratelimit-remaining", "0"), ("ratelimit-reset", "1795421100")];
         assert_eq!(rests(429, &bluesky), Some(300));
         assert_eq!(rests(429, &[]), None, "nothing is said: ours to choose");
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_an_account_and_a_host_each_have_a_pace_and_another_host_waits_for_none_of_them() {
+        let limits = Limits { turn: Duration::from_millis(10), ..Limits::default() };
+        let client = Client::new("test@example.se", limits).unwrap();
+        let may = async |host, account, endpoint| client.turn(host, account, endpoint, now()).await.is_ok();
+        let begun = std::time::Instant::now();
+        for n in 0..BURST.get() {
+            assert!(may("a.example", "ale", "list").await, "{n}");
+        }
+        assert!(!may("a.example", "ale", "list").await, "what may be asked at once has been");
+        assert!(may("b.example", "ale", "list").await);
+        // Between five and six seconds an endpoint may ask twice more, an account four times and a host five times.
+        tokio::time::sleep(Duration::from_millis(5_300).saturating_sub(begun.elapsed())).await;
+        let asked = ["list", "list", "list", "posts", "posts", "me"];
+        let mut said = Vec::new();
+        for endpoint in asked {
+            said.push(may("a.example", "ale", endpoint).await);
+        }
+        for account in ["kommun", "nol"] {
+            said.push(may("a.example", account, "list").await);
+        }
+        assert_eq!(said, [true, true, false, true, true, false, true, false], "after {:?}", begun.elapsed());
     }
 
     #[test]

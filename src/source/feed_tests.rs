@@ -68,6 +68,25 @@ fn rdf_is_read_with_its_items_beside_the_channel() {
 }
 
 #[test]
+fn the_oldest_rss_is_read_as_the_newest() {
+    let plain = |version: &str| {
+        format!(
+            r#"<?xml version="1.0"?><rss version="{version}"><channel><title>T</title><link>https://a.example/</link>
+            <item><title>Ett</title><link>https://a.example/1</link><description>Hej</description></item></channel></rss>"#
+        )
+    };
+    let first = r#"<?xml version="1.0"?><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+        xmlns="http://my.netscape.com/rdf/simple/0.9/"><channel><title>T</title><link>https://a.example/</link></channel>
+        <item><title>Ett</title><link>https://a.example/1</link></item></rdf:RDF>"#;
+    for feed in [first.to_owned(), plain("0.91"), plain("0.92"), plain("0.93")] {
+        let read = read_text(&feed);
+        let [post] = &read.posts[..] else { panic!("{feed}") };
+        assert_eq!((post.title.as_deref(), post.url.as_deref()), (Some("Ett"), Some("https://a.example/1")), "{feed}");
+        assert_eq!(post.native_id, "https://a.example/1", "{feed}");
+    }
+}
+
+#[test]
 fn json_feed_is_read_also_when_an_id_is_a_number() {
     let feed = read_text(
         r#"{"version":"https://jsonfeed.org/version/1.1","title":"J","language":"sv","items":[
