@@ -1,5 +1,7 @@
 //! Reasons: what the scores rest on, summed onto the words of the post, with the rules by name.
 
+use std::ops::Range;
+
 use super::Classification;
 use super::features::Seen;
 use super::judge::Judge;
@@ -25,26 +27,33 @@ const SMALL_WORDS: [&str; 119] = [
     "vart", "vem", "vi", "vid", "vilka", "vilken", "vill", "än", "är", "även", "å",
 ];
 
+/// The judgements that are explained: the number of the question, its sign, and whose stems speak for it.
+const EXPLAINED: [(usize, &str, Option<Dimension>); 4] = [
+    (0, "relevance", None),
+    (1, "topic", Some(Dimension::Topic)),
+    (2, "intent", Some(Dimension::Intent)),
+    (4, "urgency", Some(Dimension::Urgency)),
+];
+
 /// Names the words that the relevance, the topic, the intent and the urgency rest on.
 /// `classes` are the chosen classes of those four.
 pub(super) fn explain(judge: &Judge, seen: &Seen, classes: [usize; 4], judged: &mut Classification) {
-    let [about, topic, intent, haste] = classes;
+    let [about, ..] = classes;
     let topic_name = judge.lexicon().topics().iter().find(|(slug, _)| *slug == judged.topic);
     let topic_name = topic_name.map_or_else(|| judged.topic.clone(), |(_, name)| name.clone());
-    let about_text = if about == 1 { "Handlar om oss" } else { "Handlar nog inte om oss" };
-    let questions = [
-        (0, about, "relevance", about_text.to_owned(), None),
-        (1, topic, "topic", format!("Ämne {}", topic_name.to_lowercase()), Some(Dimension::Topic)),
-        (2, intent, "intent", format!("Avsikt {}", judged.intent.swedish().to_lowercase()), Some(Dimension::Intent)),
-        (4, haste, "urgency", format!("Brådska {}", judged.urgency.swedish().to_lowercase()), Some(Dimension::Urgency)),
+    let says = [
+        if about == 1 { "Handlar om oss" } else { "Handlar nog inte om oss" }.to_owned(),
+        format!("Ämne {}", topic_name.to_lowercase()),
+        format!("Avsikt {}", judged.intent.swedish().to_lowercase()),
+        format!("Brådska {}", judged.urgency.swedish().to_lowercase()),
     ];
-    for (question, class, sign, what, dimension) in questions {
-        let sums = sums(judge, seen, question, class, dimension);
+    let sums = sums(judge, seen, classes);
+    for (((question, sign, _), what), sums) in EXPLAINED.into_iter().zip(says).zip(&sums) {
         let mut order: Vec<usize> = (0..sums.len()).filter(|at| says_something(seen, *at)).collect();
-        order.sort_by(|a, b| weight(&sums, *b).total_cmp(&weight(&sums, *a)).then(a.cmp(b)));
+        order.sort_by(|a, b| weight(sums, *b).total_cmp(&weight(sums, *a)).then(a.cmp(b)));
         let strong: Vec<usize> =
-            order.iter().copied().filter(|at| weight(&sums, *at) >= TOLD_AT).take(FOR_MAX).collect();
-        let against = order.iter().rev().copied().filter(|at| weight(&sums, *at) <= -TOLD_AT).take(AGAINST_MAX);
+            order.iter().copied().filter(|at| weight(sums, *at) >= TOLD_AT).take(FOR_MAX).collect();
+        let against = order.iter().rev().copied().filter(|at| weight(sums, *at) <= -TOLD_AT).take(AGAINST_MAX);
         let against: Vec<usize> = against.collect();
         for at in &strong {
             if let Some(token) = seen.normal.tokens.get(*at) {
@@ -72,47 +81,62 @@ fn weight(sums: &[f32], at: usize) -> f32 {
     sums.get(at).copied().unwrap_or(0.0)
 }
 
-/// What each word adds to the class.
-fn sums(judge: &Judge, seen: &Seen, question: usize, class: usize, dimension: Option<Dimension>) -> Vec<f32> {
+/// What each word adds to the chosen class of each explained question. The features are gone through once: what is slow is
+/// to fetch a feature's row.
+fn sums(judge: &Judge, seen: &Seen, classes: [usize; 4]) -> [Vec<f32>; 4] {
     let tokens = &seen.normal.tokens;
-    let mut sums = vec![0.0_f32; tokens.len()];
     let token_at = |byte: usize| tokens.partition_point(|token| token.start <= byte).saturating_sub(1);
-    let known = judge.model().and_then(|model| {
-        let range = model.ranges().get(question).cloned()?;
-        (class < range.len()).then_some((model, range))
-    });
-    if let Some((model, range)) = known {
-        let two = range.len() == 2;
+    let mut sums = std::array::from_fn(|_| vec![0.0_f32; tokens.len()]);
+    let mut add = |asked: usize, at: usize, what: f32| {
+        if let Some(sum) = sums.get_mut(asked).and_then(|sums: &mut Vec<f32>| sums.get_mut(at)) {
+            *sum += what;
+        }
+    };
+    if let Some(model) = judge.model() {
+        let asked = asked(&model.ranges(), classes);
         for feature in seen.features.iter().filter(|feature| feature.end > feature.start) {
-            let mut adds = model.contribution(feature, range.start + class);
-            if two {
-                adds -= model.contribution(feature, range.start + 1 - class);
-            }
             let (first, last) = (token_at(feature.start as usize), token_at(feature.end.saturating_sub(1) as usize));
-            let share = if first == last { adds } else { adds / 2.0 };
-            if let Some(sum) = sums.get_mut(first) {
-                *sum += share;
-            }
-            if first != last
-                && let Some(sum) = sums.get_mut(last)
-            {
-                *sum += share;
+            for (at, class, rival) in asked.iter().flatten() {
+                let mut adds = model.contribution(feature, *class);
+                if let Some(rival) = rival {
+                    adds -= model.contribution(feature, *rival);
+                }
+                add(*at, first, if first == last { adds } else { adds / 2.0 });
+                if first != last {
+                    add(*at, last, adds / 2.0);
+                }
             }
         }
-        return sums;
     }
-    for hit in &seen.hits {
-        let Some(group) = judge.lexicon().group(hit) else { continue };
-        let fits = match dimension {
-            Some(dimension) => group.dimension == dimension && group.slug == judge.label(question, class),
-            None if class == 1 => matches!(group.dimension, Dimension::Place | Dimension::Municipal),
-            None => matches!(group.dimension, Dimension::Elsewhere | Dimension::Namesake | Dimension::Noise),
-        };
-        if fits && let Some(sum) = sums.get_mut(token_at(hit.start)) {
-            *sum += group.weight;
+    for (at, ((question, _, dimension), class)) in EXPLAINED.into_iter().zip(classes).enumerate() {
+        // A topic that the model does not know has the words of the lexicon alone.
+        if judge.model().is_some_and(|model| model.ranges().get(question).is_some_and(|range| class < range.len())) {
+            continue;
+        }
+        for hit in &seen.hits {
+            let Some(group) = judge.lexicon().group(hit) else { continue };
+            let fits = match dimension {
+                Some(dimension) => group.dimension == dimension && group.slug == judge.label(question, class),
+                None if class == 1 => matches!(group.dimension, Dimension::Place | Dimension::Municipal),
+                None => matches!(group.dimension, Dimension::Elsewhere | Dimension::Namesake | Dimension::Noise),
+            };
+            if fits {
+                add(at, token_at(hit.start), group.weight);
+            }
         }
     }
     sums
+}
+
+/// For each explained question whose class the model knows: its place among them, the class, and the other class when there
+/// are two.
+fn asked(ranges: &[Range<usize>], classes: [usize; 4]) -> [Option<(usize, usize, Option<usize>)>; 4] {
+    std::array::from_fn(|at| {
+        let (question, ..) = EXPLAINED.get(at)?;
+        let (range, class) = (ranges.get(*question)?, *classes.get(at)?);
+        let rival = (range.len() == 2).then(|| range.start + 1 - class.min(1));
+        (class < range.len()).then_some((at, range.start + class, rival))
+    })
 }
 
 fn quoted(seen: &Seen, at: &[usize]) -> String {
