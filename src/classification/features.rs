@@ -16,13 +16,13 @@ const GRAM_LETTERS_MAX: usize = 40;
 /// How long the vector of n-grams is, beside lexicon features of about [`GROUP`] each.
 const TEXT: f32 = 1.0;
 /// The weight of three to five letters inside a word, beside 1 for the word.
-const CHARACTERS: f32 = 0.6;
+const CHARACTERS: f32 = 0.4;
 /// The weight of two words together.
 const PAIR: f32 = 0.8;
 /// The weight of a word that a negation reaches.
 const TURNED: f32 = 0.8;
 /// The weight of one stem by itself: small, because most stems are met once or never in the seed.
-const STEM: f32 = 0.1;
+const STEM: f32 = 0.2;
 /// The weight of a group of the lexicon.
 const GROUP: f32 = 0.5;
 /// The weight of one feature of the tone.

@@ -6,7 +6,7 @@ use super::{Flag, Intent, Sentiment, Urgency};
 /// Probability of a threat from which a person looks, although another intent is likelier.
 const THREAT_AT: f32 = 0.15;
 /// Probability of `akut` from which a post is at least `hög`.
-const ACUTE_AT: f32 = 0.22;
+const ACUTE_AT: f32 = 0.15;
 /// Probability of a wish for a document from which it is flagged.
 const DOCUMENT_AT: f32 = 0.2;
 
