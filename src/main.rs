@@ -172,6 +172,10 @@ enum JudgeCommand {
         /// Judge every voice of the seed by a model that has not read it, too; takes as long as the training.
         #[arg(long)]
         cross_validate: bool,
+        /// Judge your own labelled posts instead: NDJSON, {text, channel, source} and any of relevant, topic, intent,
+        /// sentiment, urgency.
+        #[arg(long, value_name = "FILE", conflicts_with = "cross_validate")]
+        posts: Option<PathBuf>,
     },
 }
 
@@ -218,9 +222,10 @@ async fn main() -> ExitCode {
         Some(Command::Classify { json }) => command::judge::classify(&place, json),
         Some(Command::Similar { json }) => command::judge::similar(&place, json),
         Some(Command::Train { out, corrected }) => command::judge::train(&place, &out, corrected).await,
-        Some(Command::Judge { what: JudgeCommand::Report { cross_validate } }) => {
-            command::judge::report(&place, cross_validate.into())
-        }
+        Some(Command::Judge { what: JudgeCommand::Report { cross_validate, posts } }) => match posts {
+            Some(file) => command::judge::report_on(&place, &file),
+            None => command::judge::report(&place, cross_validate.into()),
+        },
         Some(Command::Journal { what: JournalCommand::Verify }) => command::journal::verify(&place).await,
         Some(Command::Supervision { days }) => command::supervision::run(&place, days).await,
         Some(Command::Purge) => command::purge::run(&place).await,

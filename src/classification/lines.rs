@@ -1,9 +1,10 @@
-//! JSON lines in, JSON lines out: `lyhord classify` and `lyhord similar`.
+//! JSON lines in, JSON lines out: `lyhord classify` and `lyhord similar`; and labelled posts for `lyhord judge report`.
 
 use serde::{Deserialize, Serialize};
 
 use super::judge::Judge;
 use super::similar::similar;
+use super::train::Lesson;
 use super::{Classification, Confidence, Flag, Intent, Sentiment, Subject, Urgency};
 use crate::mention::{Relevance, Span};
 
@@ -19,6 +20,12 @@ pub enum LineError {
     /// The line is not the JSON that is expected.
     #[error("the line is not the expected JSON")]
     Unreadable(#[source] serde_json::Error),
+    /// A labelled post says nothing that could be compared.
+    #[error("the post has no label: relevant, topic, intent, sentiment or urgency")]
+    Unlabelled,
+    /// A topic that nothing can be judged to be.
+    #[error("`{0}` is not a topic of the lexicon")]
+    ForeignTopic(String),
     /// The answer cannot be written as JSON.
     #[error("the answer cannot be written")]
     Unwritable(#[source] serde_json::Error),
@@ -41,6 +48,14 @@ pub struct Asked {
     /// The source's key.
     #[serde(default)]
     pub source: String,
+}
+
+impl Asked {
+    /// The post as it is judged.
+    #[must_use]
+    pub fn subject(&self) -> Subject<'_> {
+        Subject { title: &self.title, text: &self.text, channel: &self.channel, source: &self.source, heard: None }
+    }
 }
 
 #[derive(Serialize)]
@@ -85,12 +100,14 @@ struct Compared<'a> {
 ///
 /// # Errors
 /// When the line is too long or not such JSON.
-pub fn classify_line(judge: &Judge, line: &str, heard: impl FnOnce(&Asked) -> Relevance) -> Result<String, LineError> {
+pub fn classify_line(
+    judge: &Judge,
+    line: &str,
+    heard: impl FnOnce(&Subject<'_>) -> Relevance,
+) -> Result<String, LineError> {
     let asked: Asked = read(line)?;
-    let prior = heard(&asked);
-    let subject =
-        Subject { title: &asked.title, text: &asked.text, channel: &asked.channel, source: &asked.source, heard: None };
-    let judged: Classification = judge.judge(&subject, Some(prior));
+    let subject = asked.subject();
+    let judged: Classification = judge.judge(&subject, Some(heard(&subject)));
     write(&Answered {
         id: &asked.id,
         relevant: judged.relevance,
@@ -107,6 +124,22 @@ pub fn classify_line(judge: &Judge, line: &str, heard: impl FnOnce(&Asked) -> Re
         spans: &judged.spans,
         by: &judged.by,
     })
+}
+
+/// Reads one labelled post: `{text, channel, source}` and any of `relevant`, `topic`, `intent`, `sentiment`, `urgency`.
+///
+/// # Errors
+/// When the line is not such JSON, carries no label, or names a topic that the judge does not have.
+pub fn labelled_line(judge: &Judge, line: &str) -> Result<Lesson, LineError> {
+    let lesson: Lesson = read(line)?;
+    if lesson.slugs().iter().all(Option::is_none) {
+        return Err(LineError::Unlabelled);
+    }
+    let topics = judge.lexicon().topics();
+    match &lesson.topic {
+        Some(topic) if !topics.iter().any(|(slug, _)| slug == topic) => Err(LineError::ForeignTopic(topic.clone())),
+        _ => Ok(lesson),
+    }
 }
 
 /// Compares one line `{id, a, b}`.

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::judge::Judge;
 use super::lexicon::Lexicon;
 use super::train::{Lesson, SEED, train};
-use super::{Classification, Urgency};
+use super::{Classification, Intent, Urgency};
 use crate::mention::Relevance;
 
 /// How well one class of a question is told.
@@ -48,6 +48,8 @@ pub struct QuestionScore {
 pub struct Report {
     /// Posts that were judged.
     pub posts: usize,
+    /// Those of them whose relevance is labelled.
+    pub sorted: usize,
     /// F1 of `about us`, where review counts as yes.
     pub relevance_f1: f64,
     /// Share of the posts not about us that were turned away.
@@ -60,7 +62,7 @@ pub struct Report {
     pub threats_heard: f64,
     /// Precision of the same.
     pub threats_right: f64,
-    /// Topic, intent, sentiment and urgency, on the posts about us.
+    /// Topic, intent, sentiment and urgency, on the posts that are not labelled as foreign.
     pub questions: Vec<QuestionScore>,
 }
 
@@ -78,7 +80,7 @@ pub fn tally(judged: &[(&Lesson, Classification)]) -> Report {
     let known = || judged.iter().filter_map(|(post, said)| Some((post.relevant?, kept(said))));
     let count = |is: bool, said: bool| known().filter(|pair| *pair == (is, said)).count();
     let about: Vec<&(&Lesson, Classification)> =
-        judged.iter().filter(|(post, _)| post.relevant == Some(true)).collect();
+        judged.iter().filter(|(post, _)| post.relevant != Some(false)).collect();
     let urgent = |said: &Classification| said.urgency != Urgency::Normal;
     let acute: Vec<_> = about.iter().filter(|(post, _)| post.urgency == Some(Urgency::Acute)).collect();
     let questions: Vec<QuestionScore> = vec![
@@ -121,9 +123,11 @@ pub fn tally(judged: &[(&Lesson, Classification)]) -> Report {
                 .collect(),
         ),
     ];
-    let threat = questions.iter().flat_map(|question| &question.classes).find(|class| class.slug == "hot-hat");
+    let threat =
+        questions.iter().flat_map(|question| &question.classes).find(|class| class.slug == Intent::Threat.slug());
     Report {
         posts: judged.len(),
+        sorted: known().count(),
         relevance_f1: share(2 * count(true, true), 2 * count(true, true) + count(true, false) + count(false, true)),
         turned_away: share(count(false, false), count(false, false) + count(false, true)),
         acute_heard: share(acute.iter().filter(|(_, said)| urgent(said)).count(), acute.len()),
@@ -207,23 +211,34 @@ impl Report {
         marks
     }
 
-    /// The report as text for a person.
+    /// Whether a post of this class was among them.
+    fn has(&self, slug: &str) -> bool {
+        self.questions.iter().flat_map(|question| &question.classes).any(|class| class.slug == slug)
+    }
+
+    /// The report as text for a person. What the posts have no labels for is left out.
     #[must_use]
     pub fn text(&self) -> String {
         let mut out = String::new();
-        let _ = writeln!(out, "Inlägg som bedömts, av modeller som inte har läst skribenten: {}", self.posts);
-        let _ = writeln!(
-            out,
-            "Gäller oss: F1 {:.3}, andel avvisade av de andra {:.3}",
-            self.relevance_f1, self.turned_away
-        );
-        let _ = writeln!(
-            out,
-            "Akuta som hörts: {:.3}; andel av alla som flaggats {:.3}",
-            self.acute_heard, self.urgent_share
-        );
-        let _ = writeln!(out, "Hot och hat: återfunna {:.3}, rätt {:.3}", self.threats_heard, self.threats_right);
-        for question in &self.questions {
+        let _ = writeln!(out, "Inlägg som bedömts: {}", self.posts);
+        if self.sorted > 0 {
+            let _ = writeln!(
+                out,
+                "Gäller oss: F1 {:.3}, andel avvisade av de andra {:.3}",
+                self.relevance_f1, self.turned_away
+            );
+        }
+        if self.has(Urgency::Acute.slug()) {
+            let _ = writeln!(
+                out,
+                "Akuta som hörts: {:.3}; andel av alla som flaggats {:.3}",
+                self.acute_heard, self.urgent_share
+            );
+        }
+        if self.has(Intent::Threat.slug()) {
+            let _ = writeln!(out, "Hot och hat: återfunna {:.3}, rätt {:.3}", self.threats_heard, self.threats_right);
+        }
+        for question in self.questions.iter().filter(|question| !question.classes.is_empty()) {
             let _ = writeln!(
                 out,
                 "\n{}: makro-F1 {:.3}, rätt {:.3}, rätt bland de säkraste 80 % {:.3}",

@@ -5,23 +5,26 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
-use super::{Place, lines};
+use super::{FOUND_WRONG, Place, lines};
 use crate::classification::correction::{Question, lessons};
 use crate::classification::judge::Judge;
-use crate::classification::lines::{Asked, LineError, Pair, classify_line, similar_line};
+use crate::classification::lines::{Asked, LineError, Pair, classify_line, labelled_line, similar_line};
 use crate::classification::refit::{fit, learned};
-use crate::classification::report::cross_validated;
+use crate::classification::report::{cross_validated, tally};
 use crate::classification::seed::{self, HELD_OUT, UNREAD};
 use crate::classification::similar::similar as likeness;
 use crate::classification::store::{self, VersionRow};
-use crate::classification::train::Lesson;
+use crate::classification::train::{LESSONS_MAX, Lesson};
 use crate::classification::{Classification, Subject};
 use crate::config::Config;
 use crate::db::Db;
 use crate::jobs::refit_judge::CORRECTIONS_MAX;
-use crate::mention::watch::Scratch;
+use crate::mention::watch::{Scratch, Watch};
 use crate::mention::{Heard, Relevance};
 use crate::{app, config_or_leave};
+
+/// What a line of a file of labelled posts is.
+const LABELLED: &str = "expected {\"text\", \"channel\", \"source\"} and any of \"relevant\", \"topic\", \"intent\", \"sentiment\", \"urgency\"";
 
 /// Reads standard input to its end and judges each line: a text, or with `json` an object a line.
 ///
@@ -31,28 +34,23 @@ pub fn classify(place: &Place, json: bool) -> anyhow::Result<ExitCode> {
     let config = config_or_leave!(place);
     let (judge, watch) = (app::judge(&config)?, app::watch(&config));
     let mut scratch = Scratch::default();
-    let mut heard = |asked: &Asked| {
-        let heard = Heard {
-            title: &asked.title,
-            text: &asked.text,
-            channel: &asked.channel,
-            source: &asked.source,
-            ..Heard::default()
-        };
-        watch.hear_with(&heard, &mut scratch).relevance
-    };
     lines::answer_each(|line| {
         if json {
-            return classify_line(&judge, line, &mut heard)
+            return classify_line(&judge, line, |subject| heard(&watch, &mut scratch, subject))
                 .map_err(|fault| format!("{}; expected {{\"id\", \"text\", \"channel\", \"source\"}}", whole(&fault)));
         }
         // An object of a file that was meant for --json is understood too; anything else is the text itself.
         let asked = serde_json::from_str(line).unwrap_or_else(|_| Asked { text: line.to_owned(), ..Asked::default() });
-        let prior = heard(&asked);
-        let Asked { title, text, channel, source, .. } = &asked;
-        let verdict = judge.judge(&Subject { title, text, channel, source, heard: None }, Some(prior));
-        Ok(format!("{text}\n{}", as_text(&judge, &verdict)))
+        let subject = asked.subject();
+        let verdict = judge.judge(&subject, Some(heard(&watch, &mut scratch, &subject)));
+        Ok(format!("{}\n{}", asked.text, as_text(&judge, &verdict)))
     })
+}
+
+/// What the watch rules say of a post.
+fn heard(watch: &Watch, scratch: &mut Scratch, subject: &Subject<'_>) -> Relevance {
+    let Subject { title, text, channel, source, .. } = *subject;
+    watch.hear_with(&Heard { title, text, channel, source, ..Heard::default() }, scratch).relevance
 }
 
 /// Says of each pair whether it asks the same thing: NDJSON `{id, a, b}`, or two texts with a tab between.
@@ -128,7 +126,7 @@ pub fn report(place: &Place, cross: CrossValidation) -> anyhow::Result<ExitCode>
     println!(
         "Ordlistan och modellen har förbättrats med hjälp av felen i andra röster än {}. Siffran som bäst liknar nya\n\
          skribenter är därför korsprovet, där varje röst i grunden bedöms av en modell som inte har läst den.",
-        UNREAD.join(" och ")
+        UNREAD.join(", ")
     );
     if cross == CrossValidation::Yes {
         println!("\nKorsprov över alla röster:\n\n{}", cross_validated(&lexicon, &seed::lessons()).text());
@@ -136,6 +134,39 @@ pub fn report(place: &Place, cross: CrossValidation) -> anyhow::Result<ExitCode>
         println!("Kör det med --cross-validate.");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints how well the judge does on posts that somebody has labelled: a file of NDJSON, `{text, channel, source}` and any
+/// of the labels.
+///
+/// # Errors
+/// When the file cannot be read or the judge not be made.
+pub fn report_on(place: &Place, file: &Path) -> anyhow::Result<ExitCode> {
+    let config = config_or_leave!(place);
+    let (judge, watch) = (app::judge(&config)?, app::watch(&config));
+    let mut scratch = Scratch::default();
+    let mut posts = Vec::new();
+    let faults = lines::take_each(file, |line| {
+        if posts.len() == LESSONS_MAX {
+            return Err(format!("one post more than the {LESSONS_MAX} that are taken"));
+        }
+        posts.push(labelled_line(&judge, line).map_err(|fault| format!("{}; {LABELLED}", whole(&fault)))?);
+        Ok(())
+    })?;
+    if posts.is_empty() {
+        eprintln!("{}: no labelled posts; {LABELLED}", file.display());
+        return Ok(ExitCode::from(FOUND_WRONG));
+    }
+    let judged: Vec<(&Lesson, Classification)> = posts
+        .iter()
+        .map(|post| {
+            let subject = post.subject();
+            (post, judge.judge(&subject, Some(heard(&watch, &mut scratch, &subject))))
+        })
+        .collect();
+    println!("Inläggen i {}, bedömda efter bevakningen och modellen som följer med:\n", file.display());
+    println!("{}", tally(&judged).text());
+    Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::from(FOUND_WRONG) })
 }
 
 /// Whether every voice is judged in turn; it takes as long as the training.

@@ -1,8 +1,12 @@
 //! Lines from standard input to standard output: in order, as they come, bounded; a faulty line is said with its number
 //! and the stream goes on.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::ExitCode;
+
+use anyhow::Context;
 
 use super::FOUND_WRONG;
 
@@ -21,6 +25,17 @@ pub fn answer_each(answer: impl FnMut(&str) -> Result<String, String>) -> anyhow
     let output = std::io::BufWriter::with_capacity(CHUNK, std::io::stdout().lock());
     let faults = stream(input, output, std::io::stderr(), answer)?;
     Ok(if faults == 0 { ExitCode::SUCCESS } else { ExitCode::from(FOUND_WRONG) })
+}
+
+/// Takes each line of a file; returns how many were faulty, after telling of each.
+///
+/// # Errors
+/// When the file cannot be read.
+pub fn take_each(file: &Path, mut take: impl FnMut(&str) -> Result<(), String>) -> anyhow::Result<usize> {
+    let open = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    let input = BufReader::with_capacity(CHUNK, open);
+    let taken = stream(input, std::io::sink(), std::io::stderr(), |line| take(line).map(|()| String::new()));
+    taken.with_context(|| format!("{} cannot be read", file.display()))
 }
 
 /// The same between any ends; returns how many lines were faulty. Blank lines are passed over.

@@ -387,6 +387,42 @@ fn the_judge_reports_precision_recall_confusion_and_calibration_after_the_whole_
     }
 }
 
+#[test]
+fn the_judge_is_measured_on_posts_of_ones_own_and_a_line_that_cannot_be_used_is_told() {
+    let folder = shipped();
+    let (posts, file) = (folder.path().join("egna.jsonl"), "egna.jsonl");
+    let report = || {
+        let path = posts.to_string_lossy().into_owned();
+        lyhord(folder.path(), &["judge", "report", "--posts", &path])
+    };
+    let leak =
+        r#"{"text":"Vattenläcka på Byvägen i Nödinge, det forsar","channel":"facebook","relevant":true,"topic":"va"}"#;
+    let beer = r#"{"text":"Provade en fantastisk pale ale i Göteborg","channel":"x","relevant":false}"#;
+    let tone = r#"{"text":"Vilken underbar kväll ❤️","sentiment":"pos"}"#;
+    std::fs::write(&posts, [leak, beer, tone].join("\n")).unwrap();
+    let said = report();
+    let told = text(&said);
+    assert!(said.status.success() && told.contains(file), "{told}");
+    for part in ["bedömts: 3", "Gäller oss: F1 1.000, andel avvisade av de andra 1.000", "topic: makro-F1 1", "pos "]
+    {
+        assert!(told.contains(part), "{part} is missing: {told}");
+    }
+    assert!(!told.contains("Akuta") && !told.contains("intent"), "nothing is told of what has no label: {told}");
+
+    let wrong = ["{", r#"{"text":"Brunt vatten"}"#, r#"{"text":"Brunt vatten","topic":"vatten"}"#, leak].join("\n");
+    std::fs::write(&posts, wrong).unwrap();
+    let said = report();
+    let told = text(&said);
+    assert!(said.status.code() == Some(1) && told.contains("bedömts: 1"), "what can be used is used: {told}");
+    for part in ["line 1: ", "line 2: the post has no label", "line 3: `vatten` is not a topic", r#"expected {"text""#]
+    {
+        assert!(told.contains(part), "{part} is missing: {told}");
+    }
+    std::fs::remove_file(&posts).unwrap();
+    let said = report();
+    assert!(!said.status.success() && text(&said).contains("egna.jsonl cannot be read"), "{}", text(&said));
+}
+
 /// How much there is of all that a reminder can leave behind.
 async fn left_behind(desk: &Desk) -> Vec<i64> {
     let mut counts = Vec::new();
