@@ -228,7 +228,7 @@ fn questions(dimension: Dimension) -> u8 {
         Dimension::Sentiment | Dimension::Urgency | Dimension::Safety => INTENT | SENTIMENT | URGENCY,
         Dimension::Place | Dimension::Municipal | Dimension::Elsewhere | Dimension::Namesake => RELEVANCE | TOPIC,
         Dimension::Noise => RELEVANCE | TOPIC | INTENT,
-        Dimension::Protected | Dimension::Synonym => TOPIC | URGENCY,
+        Dimension::Protected | Dimension::Synonym | Dimension::Difference => TOPIC | URGENCY,
     }
 }
 

@@ -33,12 +33,18 @@ pub struct Likeness {
     pub because: Vec<String>,
 }
 
+/// What the lexicon's groups of things begin with; its other synonyms are kinds of question.
+const THING: &str = "sak-";
+/// The side of a difference that has no other side.
+const LONELY: &str = "ja";
+
 /// What a post asks about.
 struct Matter {
     topics: FxHashSet<String>,
     places: FxHashSet<String>,
     things: FxHashSet<String>,
     wishes: FxHashSet<String>,
+    sides: FxHashSet<String>,
     words: FxHashSet<String>,
     grams: FxHashMap<u64, f32>,
 }
@@ -68,6 +74,8 @@ pub struct Signs {
     pub other_topic: f32,
     /// The same sentence with another word in it: alike letters, and each has a word that the other has not.
     pub swapped: f32,
+    /// They stand on two sides of a difference that the lexicon knows: for a child and for an adult, begin and end.
+    pub contrast: f32,
 }
 
 impl Signs {
@@ -80,7 +88,7 @@ impl Signs {
 
     /// The signs in the order of their weights.
     #[must_use]
-    pub fn list(&self) -> [f32; 11] {
+    pub fn list(&self) -> [f32; 12] {
         [
             self.letters,
             self.things,
@@ -93,14 +101,15 @@ impl Signs {
             self.topic,
             self.other_topic,
             self.swapped,
+            self.contrast,
         ]
     }
 }
 
 /// What each sign weighs, fitted on pairs written for this and rounded.
-const SIGNS: [f32; 11] = [2.0, 2.2, -3.3, -2.3, 1.2, -2.2, 1.2, -4.0, 0.5, -1.6, -4.5];
+const SIGNS: [f32; 12] = [2.0, 2.2, -3.3, -2.3, 1.2, -2.2, 1.2, -4.0, 0.5, -1.6, -4.5, -3.0];
 /// Where the sum begins.
-const BIAS: f32 = -0.8;
+const BIAS: f32 = -0.5;
 
 /// Compares two posts.
 #[must_use]
@@ -117,10 +126,12 @@ pub fn similar(judge: &Judge, a: &str, b: &str) -> Likeness {
         (signs.things_beside, "Var sin sak vid sidan om"),
         (signs.wishes, "Samma slags fråga"),
         (signs.other_wishes, "Olika slags frågor"),
+        (signs.contrast, "Skiljer sig i vad som gäller"),
     ];
     because.extend(told.iter().filter(|(sign, _)| *sign > 0.0).map(|(_, why)| (*why).to_owned()));
     let score = signs.score();
-    let verbatim = signs.letters >= VERBATIM_AT && signs.other_place + signs.other_wishes + signs.other_things <= 0.0;
+    let differ = signs.other_place + signs.other_wishes + signs.other_things + signs.contrast > 0.0;
+    let verbatim = signs.letters >= VERBATIM_AT && !differ;
     let score = if verbatim { score.max(signs.letters) } else { score };
     Likeness { same: score >= SAME_AT, score, because }
 }
@@ -155,7 +166,19 @@ pub fn signs(judge: &Judge, a: &str, b: &str) -> Signs {
         topic: flag(!one.topics.is_disjoint(&two.topics)),
         other_topic: apart(&one.topics, &two.topics),
         swapped: flag(swapped) * letters * letters,
+        contrast: flag(apart_by_side(&one.sides, &two.sides) || apart_by_side(&two.sides, &one.sides)),
     }
+}
+
+/// Whether one post is on a side of a known difference where the other is not: on another side of it, or, of a side that is
+/// alone, not there.
+fn apart_by_side(one: &FxHashSet<String>, other: &FxHashSet<String>) -> bool {
+    one.iter().filter(|side| !other.contains(*side)).any(|side| {
+        let Some((what, which)) = side.rsplit_once('-') else { return false };
+        let of_it = |side: &&String| side.rsplit_once('-').is_some_and(|(same, _)| same == what);
+        which == LONELY
+            || (other.iter().any(|side| of_it(&side)) && !one.iter().filter(of_it).any(|side| other.contains(side)))
+    })
 }
 
 /// Two words with the same beginning, as inflections and compounds of one word have.
@@ -174,6 +197,7 @@ fn matter(judge: &Judge, post: &str) -> Matter {
         places: FxHashSet::default(),
         things: FxHashSet::default(),
         wishes: FxHashSet::default(),
+        sides: FxHashSet::default(),
         words: FxHashSet::default(),
         grams: grams(&normal),
     };
@@ -190,8 +214,11 @@ fn matter(judge: &Judge, post: &str) -> Matter {
                 matter.places.insert(word_of(&normal, hit));
             }
             Dimension::Synonym => {
-                let set = if group.slug.starts_with("sak-") { &mut matter.things } else { &mut matter.wishes };
+                let set = if group.slug.starts_with(THING) { &mut matter.things } else { &mut matter.wishes };
                 set.insert(group.slug.clone());
+            }
+            Dimension::Difference => {
+                matter.sides.insert(group.slug.clone());
             }
             Dimension::Topic if group.weight >= 1.0 => {
                 matter.topics.insert(group.slug.clone());
@@ -263,6 +290,30 @@ mod tests {
         assert!(!same("När plogas det i Nol?", "När plogas det i Surte?"));
         assert!(!same("När öppnar simhallen?", "Vad kostar det i simhallen?"));
         assert!(!same("Hur söker jag bygglov?", "Hur söker jag feriejobb?"));
+    }
+
+    #[test]
+    fn for_a_child_and_for_an_adult_to_begin_and_to_end_are_two_questions() {
+        assert!(!same("Hur anmäler jag mitt barn till simskola?", "Hur anmäler jag mig till simskola för vuxna?"));
+        assert!(!same("Hur beställer jag slamtömning?", "Hur avbeställer jag slamtömning?"));
+        assert!(!same("Hur ansöker man om god man åt sin pappa?", "Hur ansöker man om att bli god man?"));
+        assert!(!same("Är konstgräsplanen i Nol öppen på vintern?", "Är konstgräsplanen i Nol öppen på sommaren?"));
+        assert!(same("Är konstgräsplanen i Nol öppen på vintern?", "Är konstgräset i Nol öppet i vinter?"));
+    }
+
+    #[test]
+    fn a_side_that_is_alone_tells_apart_where_only_one_says_it() {
+        let sides = |sides: &[&str]| sides.iter().map(|side| (*side).to_owned()).collect::<FxHashSet<String>>();
+        let apart = |a: &[&str], b: &[&str]| {
+            let (a, b) = (sides(a), sides(b));
+            apart_by_side(&a, &b) || apart_by_side(&b, &a)
+        };
+        assert!(apart(&["slut-ja"], &[]) && apart(&[], &["slut-ja"]));
+        assert!(!apart(&["slut-ja"], &["slut-ja"]) && !apart(&[], &[]));
+        assert!(apart(&["arstid-jul"], &["arstid-sommar"]));
+        assert!(!apart(&["arstid-jul"], &[]), "who names no season asks about all");
+        assert!(!apart(&["arstid-jul", "arstid-sommar"], &["arstid-sommar"]), "one in common is enough");
+        assert!(!apart(&["utan streck"], &[]));
     }
 
     #[test]

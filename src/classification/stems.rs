@@ -46,6 +46,8 @@ dimensions! {
     Protected = "protected";
     /// Words for the same thing, for finding similar questions.
     Synonym = "synonym";
+    /// One side of what tells two questions apart that are nearly the same.
+    Difference = "difference";
 }
 
 /// A named list of words with one meaning.
