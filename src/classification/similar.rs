@@ -107,7 +107,7 @@ impl Signs {
 }
 
 /// What each sign weighs, fitted on pairs written for this and rounded.
-const SIGNS: [f32; 12] = [2.0, 2.2, -3.3, -2.3, 1.2, -2.2, 1.2, -4.0, 0.5, -1.6, -4.5, -3.0];
+const SIGNS: [f32; 12] = [2.0, 2.2, -3.3, -2.3, 1.2, -2.2, 1.2, -4.0, 0.5, -1.6, -4.5, -5.0];
 /// Where the sum begins.
 const BIAS: f32 = -0.5;
 
