@@ -15,6 +15,7 @@ use super::{Site, page, words};
 use crate::assignment::Organisation;
 use crate::classification::correction::{Question, lessons};
 use crate::classification::lexicon::Lexicon;
+use crate::classification::seed::HELD_OUT;
 use crate::classification::store::{self, VersionRow};
 use crate::classification::suggest::suggest;
 use crate::classification::versions::{Figures, Standing, due, swedish};
@@ -77,6 +78,8 @@ struct JudgePage {
     learned: String,
     waiting: String,
     posts: String,
+    /// The voices that they are by.
+    voices: usize,
     marks: Vec<Mark>,
     rows: Vec<Row>,
     next: Option<i64>,
@@ -123,6 +126,7 @@ pub(super) async fn show(
         learned: by_question(&counts),
         waiting: due(&unlearned).map(|at| waiting(unlearned.count, at, now)).unwrap_or_default(),
         posts: words::number(i64::try_from(figures.posts).unwrap_or(0)),
+        voices: HELD_OUT.len(),
         marks: marks(office.as_ref()),
         rows: versions.iter().map(|version| row(version, basis, now)).collect(),
         next,
