@@ -92,27 +92,26 @@ fn sums(judge: &Judge, seen: &Seen, classes: [usize; 4]) -> [Vec<f32>; 4] {
             *sum += what;
         }
     };
+    let asked = judge.model().map_or_else(Default::default, |model| asked(&model.ranges(), classes));
     if let Some(model) = judge.model() {
-        let asked = asked(&model.ranges(), classes);
         for feature in seen.features.iter().filter(|feature| feature.end > feature.start) {
             let (first, last) = (token_at(feature.start as usize), token_at(feature.end.saturating_sub(1) as usize));
-            for (at, class, rival) in asked.iter().flatten() {
+            for (at, known) in asked.iter().enumerate() {
+                let Some((class, rival)) = known else { continue };
                 let mut adds = model.contribution(feature, *class);
                 if let Some(rival) = rival {
                     adds -= model.contribution(feature, *rival);
                 }
-                add(*at, first, if first == last { adds } else { adds / 2.0 });
+                add(at, first, if first == last { adds } else { adds / 2.0 });
                 if first != last {
-                    add(*at, last, adds / 2.0);
+                    add(at, last, adds / 2.0);
                 }
             }
         }
     }
-    for (at, ((question, _, dimension), class)) in EXPLAINED.into_iter().zip(classes).enumerate() {
-        // A topic that the model does not know has the words of the lexicon alone.
-        if judge.model().is_some_and(|model| model.ranges().get(question).is_some_and(|range| class < range.len())) {
-            continue;
-        }
+    // A class that the model does not know has the words of the lexicon alone.
+    let unknown = EXPLAINED.into_iter().zip(classes).zip(asked).enumerate().filter(|(_, (_, known))| known.is_none());
+    for (at, (((question, _, dimension), class), _)) in unknown {
         for hit in &seen.hits {
             let Some(group) = judge.lexicon().group(hit) else { continue };
             let fits = match dimension {
@@ -128,14 +127,13 @@ fn sums(judge: &Judge, seen: &Seen, classes: [usize; 4]) -> [Vec<f32>; 4] {
     sums
 }
 
-/// For each explained question whose class the model knows: its place among them, the class, and the other class when there
-/// are two.
-fn asked(ranges: &[Range<usize>], classes: [usize; 4]) -> [Option<(usize, usize, Option<usize>)>; 4] {
+/// For each explained question whose class the model knows: the class, and the other class when there are two.
+fn asked(ranges: &[Range<usize>], classes: [usize; 4]) -> [Option<(usize, Option<usize>)>; 4] {
     std::array::from_fn(|at| {
         let (question, ..) = EXPLAINED.get(at)?;
         let (range, class) = (ranges.get(*question)?, *classes.get(at)?);
         let rival = (range.len() == 2).then(|| range.start + 1 - class.min(1));
-        (class < range.len()).then_some((at, range.start + class, rival))
+        (class < range.len()).then_some((range.start + class, rival))
     })
 }
 

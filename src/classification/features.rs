@@ -36,6 +36,7 @@ const SHAPE: f32 = 0.35;
 
 /// The questions that a feature may speak to, one bit each: relevance, topic, intent, sentiment, urgency.
 pub const ALL: u8 = 0b1_1111;
+const NONE: u8 = 0;
 const RELEVANCE: u8 = 1;
 const TOPIC: u8 = 1 << 1;
 const INTENT: u8 = 1 << 2;
@@ -199,7 +200,7 @@ fn weigh(features: &mut [Feature], rarity: Option<&[u8]>) {
 fn signs(lexicon: &Lexicon, hits: &[Hit], features: &mut Vec<Feature>) {
     let mut counted: Vec<(u16, f32)> = Vec::with_capacity(hits.len());
     for hit in hits {
-        let Some(group) = lexicon.group(hit) else { continue };
+        let Some(group) = lexicon.group(hit).filter(|group| questions(group.dimension) != NONE) else { continue };
         let place = (hit.start, hit.end);
         let first = features.len();
         let stem = Hash::of(b's').add(group.dimension.slug().as_bytes()).add(lexicon.stem(hit).as_bytes());
@@ -228,7 +229,8 @@ fn questions(dimension: Dimension) -> u8 {
         Dimension::Sentiment | Dimension::Urgency | Dimension::Safety => INTENT | SENTIMENT | URGENCY,
         Dimension::Place | Dimension::Municipal | Dimension::Elsewhere | Dimension::Namesake => RELEVANCE | TOPIC,
         Dimension::Noise => RELEVANCE | TOPIC | INTENT,
-        Dimension::Protected | Dimension::Synonym | Dimension::Difference => TOPIC | URGENCY,
+        Dimension::Protected | Dimension::Synonym => TOPIC | URGENCY,
+        Dimension::Difference => NONE,
     }
 }
 

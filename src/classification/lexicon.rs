@@ -317,6 +317,17 @@ mod tests {
     }
 
     #[test]
+    fn a_difference_without_a_side_is_a_fault() {
+        let problems = Problems::default();
+        let group = "[[group]]\ndimension = \"difference\"\nslug = \"vinter\"\nwords = [\"vintern\"]\n";
+        let section = crate::settings::read("config/lexicon.toml", &format!("{SHIPPED}\n{group}"), &problems);
+        let _ = Lexicon::read(&section);
+        drop(section);
+        let told = problems.sorted().into_iter().map(|problem| problem.to_string()).collect::<Vec<_>>();
+        assert!(told.len() == 1 && told[0].contains("expected what and side of the difference"), "{told:?}");
+    }
+
+    #[test]
     fn every_topic_but_the_rest_has_sixty_stems() {
         let lexicon = Lexicon::shipped().unwrap();
         for (slug, _) in lexicon.topics().iter().filter(|(slug, _)| slug != "ovrigt") {

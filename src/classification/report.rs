@@ -48,8 +48,10 @@ pub struct QuestionScore {
 pub struct Report {
     /// Posts that were judged.
     pub posts: usize,
-    /// Those of them whose relevance is labelled.
-    pub sorted: usize,
+    /// Those labelled as about us.
+    pub ours: usize,
+    /// Those labelled as not about us.
+    pub foreign: usize,
     /// F1 of `about us`, where review counts as yes.
     pub relevance_f1: f64,
     /// Share of the posts not about us that were turned away.
@@ -79,6 +81,8 @@ pub fn tally(judged: &[(&Lesson, Classification)]) -> Report {
     let kept = |judged: &Classification| judged.relevance != Relevance::No;
     let known = || judged.iter().filter_map(|(post, said)| Some((post.relevant?, kept(said))));
     let count = |is: bool, said: bool| known().filter(|pair| *pair == (is, said)).count();
+    let (heard, missed, turned_away, let_in) =
+        (count(true, true), count(true, false), count(false, false), count(false, true));
     let about: Vec<&(&Lesson, Classification)> =
         judged.iter().filter(|(post, _)| post.relevant != Some(false)).collect();
     let urgent = |said: &Classification| said.urgency != Urgency::Normal;
@@ -127,9 +131,10 @@ pub fn tally(judged: &[(&Lesson, Classification)]) -> Report {
         questions.iter().flat_map(|question| &question.classes).find(|class| class.slug == Intent::Threat.slug());
     Report {
         posts: judged.len(),
-        sorted: known().count(),
-        relevance_f1: share(2 * count(true, true), 2 * count(true, true) + count(true, false) + count(false, true)),
-        turned_away: share(count(false, false), count(false, false) + count(false, true)),
+        ours: heard + missed,
+        foreign: turned_away + let_in,
+        relevance_f1: share(2 * heard, 2 * heard + missed + let_in),
+        turned_away: share(turned_away, turned_away + let_in),
         acute_heard: share(acute.iter().filter(|(_, said)| urgent(said)).count(), acute.len()),
         urgent_share: share(judged.iter().filter(|(_, said)| urgent(said)).count(), judged.len()),
         threats_heard: threat.map_or(0.0, |class| class.recall),
@@ -221,12 +226,11 @@ impl Report {
     pub fn text(&self) -> String {
         let mut out = String::new();
         let _ = writeln!(out, "Inlägg som bedömts: {}", self.posts);
-        if self.sorted > 0 {
-            let _ = writeln!(
-                out,
-                "Gäller oss: F1 {:.3}, andel avvisade av de andra {:.3}",
-                self.relevance_f1, self.turned_away
-            );
+        let ours = (self.ours > 0).then(|| format!("F1 {:.3}", self.relevance_f1));
+        let foreign = (self.foreign > 0).then(|| format!("andel avvisade av de andra {:.3}", self.turned_away));
+        let about: Vec<String> = ours.into_iter().chain(foreign).collect();
+        if !about.is_empty() {
+            let _ = writeln!(out, "Gäller oss: {}", about.join(", "));
         }
         if self.has(Urgency::Acute.slug()) {
             let _ = writeln!(

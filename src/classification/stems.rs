@@ -86,12 +86,22 @@ pub(super) struct Pattern {
     pub(super) text: String,
 }
 
+/// What a difference is about and which side of it a group is, from its slug: `arstid-jul`.
+pub(super) fn sides_of(slug: &str) -> Option<(&str, &str)> {
+    slug.rsplit_once('-').filter(|(what, side)| !what.is_empty() && !side.is_empty())
+}
+
 /// Reads one group and its patterns; faults are told to the table's problems.
 pub(super) fn read_group(table: &Section, groups: &mut Vec<Group>, patterns: &mut Vec<Pattern>) {
     let Some(dimension) = Dimension::from_slug(table.choice("dimension", Dimension::SLUGS)) else { return };
     #[expect(clippy::cast_possible_truncation, reason = "0 to 5 fits")]
     let weight = table.number_or("weight", 0.0..=5.0, 1.0) as f32;
     let slug = table.text("slug");
+    if dimension == Dimension::Difference && sides_of(&slug).is_none() {
+        table
+            .place()
+            .report(format!("`slug` is \"{slug}\", expected what and side of the difference, as \"arstid-jul\""));
+    }
     let name = table.text_or("name", &slug);
     let capital = table.flag_or("capital", false);
     let group = u16::try_from(groups.len()).unwrap_or(u16::MAX);

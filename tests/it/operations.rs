@@ -414,6 +414,7 @@ fn the_judge_is_measured_on_posts_of_ones_own_and_a_line_that_cannot_be_used_is_
     let said = report();
     let told = text(&said);
     assert!(said.status.code() == Some(1) && told.contains("bedömts: 1"), "what can be used is used: {told}");
+    assert!(told.contains("Gäller oss: F1 1.000\n"), "and nothing of foreign posts, as there are none: {told}");
     for part in ["line 1: ", "line 2: the post has no label", "line 3: `vatten` is not a topic", r#"expected {"text""#]
     {
         assert!(told.contains(part), "{part} is missing: {told}");
